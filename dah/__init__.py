@@ -1,0 +1,1 @@
+"""Domain adaptive hashing: the library behind the pipeline's stages."""
