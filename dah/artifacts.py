@@ -1,0 +1,265 @@
+"""The files between the stages: their columns, data sets and attributes, written whole or not at all.
+
+Every reader refuses what it does not expect (missing key, dtype, shape, non-finite value, foreign
+file) with a ``UserError`` of one line: path, expected, found.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+
+from dah.errors import UserError
+
+LABELS = ("id", "category", "file")
+SOURCE = ("id", "label")
+TARGET = ("id",)
+CATEGORIES = ("label", "category")
+TRUTH = ("id", "label", "role")
+PREDICTIONS = ("id", "label")
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The hash codes of one task and method.
+
+    ``source`` and ``target``: packed uint8 ``(n, ceil(bits / 8))``, bit ``i`` of an image in bit
+    ``7 - i % 8`` of byte ``i // 8``; ids of the rows; float32 ``(n_target, C)`` class probabilities
+    of the target from codes (eq. 6) and from the real outputs; the error in [0, 0.5] of a
+    classifier that tells source from target on the trained network's fc7.
+    """
+
+    bits: int
+    source: np.ndarray
+    source_ids: list[str]
+    target: np.ndarray
+    target_ids: list[str]
+    probabilities: np.ndarray
+    probabilities_real: np.ndarray
+    domain_error: float
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path``; renamed to ``path`` when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_images(path: Path, images: Iterable[np.ndarray], ids: Sequence[str], size: int) -> None:
+    """Store squares uint8 ``(size, size, 3)``, one per id, contiguous, one at a time."""
+    with replacing(path) as part, h5py.File(part, "w") as file:
+        file.attrs["dah"] = "images"
+        file["id"] = _bytes(ids)
+        stored = file.create_dataset("image", (len(ids), size, size, 3), np.uint8)
+        for row, image in enumerate(images):
+            stored[row] = image
+
+
+def read_images(path: Path) -> tuple[np.ndarray, list[str]]:
+    """Images uint8 ``(n, size, size, 3)`` and their ids."""
+    data, _ = _read(path, "images", {"image": (np.uint8, 4), "id": (np.bytes_, 1)})
+    size = data["image"].shape[1]
+    if data["image"].shape[1:] != (size, size, 3):
+        raise UserError(f"{path}: expected squares of 3 colours, found shape {data['image'].shape}")
+    return data["image"], _strings(data["id"])
+
+
+def write_features(path: Path, fc7: np.ndarray, ids: Sequence[str]) -> None:
+    """Store activations float32 ``(n, D)``."""
+    _write(path, "features", {"fc7": fc7.astype(np.float32), "id": _bytes(ids)}, {})
+
+
+def read_features(path: Path) -> tuple[np.ndarray, list[str]]:
+    """Activations float32 ``(n, D)`` and their ids."""
+    data, _ = _read(path, "features", {"fc7": (np.float32, 2), "id": (np.bytes_, 1)})
+    return data["fc7"], _strings(data["id"])
+
+
+def write_codes(path: Path, codes: Codes) -> None:
+    """Store codes, probabilities and ids."""
+    arrays = {
+        "source": codes.source,
+        "source_id": _bytes(codes.source_ids),
+        "target": codes.target,
+        "target_id": _bytes(codes.target_ids),
+        "probability": codes.probabilities.astype(np.float32),
+        "probability_real": codes.probabilities_real.astype(np.float32),
+    }
+    _write(path, "codes", arrays, {"bits": codes.bits, "domain_error": codes.domain_error})
+
+
+def read_codes(path: Path) -> Codes:
+    """Codes as stored by ``write_codes``."""
+    expected = {
+        "source": (np.uint8, 2),
+        "source_id": (np.bytes_, 1),
+        "target": (np.uint8, 2),
+        "target_id": (np.bytes_, 1),
+        "probability": (np.float32, 2),
+        "probability_real": (np.float32, 2),
+    }
+    data, attributes = _read(path, "codes", expected, ("bits", "domain_error"))
+    bits = int(attributes["bits"])
+    for side in ("source", "target"):
+        if data[side].shape != (len(data[f"{side}_id"]), -(-bits // 8)):
+            raise UserError(
+                f"{path}: {len(data[f'{side}_id'])} {side} codes of {bits} bits need"
+                f" {-(-bits // 8)} bytes each, found shape {data[side].shape}"
+            )
+    return Codes(
+        bits=bits,
+        source=data["source"],
+        source_ids=_strings(data["source_id"]),
+        target=data["target"],
+        target_ids=_strings(data["target_id"]),
+        probabilities=data["probability"],
+        probabilities_real=data["probability_real"],
+        domain_error=float(attributes["domain_error"]),
+    )
+
+
+def write_model(path: Path, state: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> None:
+    """Store a network's ``state_dict`` with the plain values that build it again."""
+    buffer = io.BytesIO()
+    tensors = {name: tensor.detach().cpu() for name, tensor in state.items()}
+    torch.save({"config": dict(config), "state": tensors}, buffer)
+    with replacing(path) as part:
+        part.write_bytes(buffer.getvalue())
+
+
+def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The ``state_dict`` and its config; loads tensors and plain values only, never code."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return content["state"], content["config"]
+    except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, TypeError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise UserError(f"{path}: expected a model of this project, found: {reason}") from error
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Store rows as CSV (RFC 4180, UTF-8, newline ``\\n``) under a header."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    with replacing(path) as part:
+        part.write_text(text.getvalue(), encoding="utf-8", newline="")
+
+
+def read_table(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
+    """The columns of a CSV file whose header is exactly ``columns``; all values are text."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: expected a CSV table, found: {error}") from error
+    header = rows[0] if rows else []
+    if header != list(columns):
+        raise UserError(f"{path}: expected the columns {','.join(columns)}, found {header}")
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(columns):
+            raise UserError(
+                f"{path}, row {number}: expected {len(columns)} values, found {len(row)}"
+            )
+    return {name: [row[i] for row in rows[1:]] for i, name in enumerate(columns)}
+
+
+def read_labels(path: Path, columns: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Ids and whole-number labels int64 ``(n,)`` of a table with the columns id and label."""
+    table = read_table(path, columns)
+    try:
+        labels = np.array(table["label"], dtype=np.int64)
+    except ValueError as error:
+        raise UserError(f"{path}: labels must be whole numbers: {error}") from error
+    return table["id"], labels
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Store metrics: indented, in the order given, refused where a number is not finite."""
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Metrics as stored by ``write_json``."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: expected metrics as JSON, found: {error}") from error
+
+
+def rows_of(ids: Sequence[str], wanted: Sequence[str], path: Path) -> np.ndarray:
+    """Row numbers int64 of the wanted ids in the file that holds ``ids``."""
+    place = {name: row for row, name in enumerate(ids)}
+    missing = [name for name in wanted if name not in place]
+    if missing:
+        raise UserError(
+            f"{path}: holds no {missing[0]!r} ({len(missing)} of {len(wanted)} ids are missing);"
+            " it belongs to another run, make it again"
+        )
+    return np.array([place[name] for name in wanted], dtype=np.int64)
+
+
+def _bytes(names: Sequence[str]) -> np.ndarray:
+    return np.array([name.encode() for name in names], dtype=np.bytes_)
+
+
+def _strings(names: np.ndarray) -> list[str]:
+    return [name.decode() for name in names]
+
+
+def _write(
+    path: Path, kind: str, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
+) -> None:
+    with replacing(path) as part, h5py.File(part, "w") as file:
+        file.attrs["dah"] = kind
+        file.attrs.update(attributes)
+        for name, array in arrays.items():
+            file[name] = array
+
+
+def _read(
+    path: Path, kind: str, expected: Mapping[str, tuple[type, int]], attributes: Sequence[str] = ()
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    try:
+        with h5py.File(path) as file:
+            if file.attrs.get("dah") != kind:
+                raise UserError(f"{path}: expected {kind} of this project, found another HDF5 file")
+            for name in (*expected, *attributes):
+                if name not in (file if name in expected else file.attrs):
+                    raise UserError(f"{path}: expected {kind} with {name!r}, found none")
+            data = {name: file[name][:] for name in expected}
+            values = {name: file.attrs[name] for name in attributes}
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: expected {kind} as HDF5, found: {error}") from error
+    for name, (dtype, dimensions) in expected.items():
+        array = data[name]
+        if not np.issubdtype(array.dtype, dtype) or array.ndim != dimensions:
+            raise UserError(
+                f"{path}: {name!r} must be {dtype.__name__} with {dimensions} dimensions,"
+                f" found {array.dtype} {array.shape}"
+            )
+        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+            raise UserError(f"{path}: {name!r} holds values that are not finite")
+    counts = {len(data[name]) for name in expected} if kind != "codes" else {0}
+    if len(counts) > 1:
+        raise UserError(f"{path}: its arrays have different lengths, {sorted(counts)}")
+    return data, values

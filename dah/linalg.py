@@ -1,0 +1,55 @@
+"""Linear algebra whose cost follows the smaller side of a matrix: symmetric solvers only."""
+
+import numpy as np
+from scipy.linalg import eigh, qr
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+DENSE_BELOW = 400
+
+
+def unit_rows(X: np.ndarray) -> np.ndarray:
+    """Rows divided by their Euclidean length; a row of zeros stays zero. Float ``(n, d)``."""
+    length = np.linalg.norm(X, axis=1, keepdims=True)
+    return X / np.where(length > 0, length, 1)
+
+
+def row_space(X: np.ndarray, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Right singular vectors of X by way of its smaller Gram matrix.
+
+        X'X V = V diag(values),  V'V = I,  values decreasing and above rounding.
+
+    When n < d the n x n matrix XX' = U diag(values) U' is decomposed instead and V is the
+    orthonormal factor of X'U: dividing by the singular values would amplify rounding in the small
+    ones. X is float ``(n, d)``; `count` keeps the largest ones only. Returns values float64
+    ``(r,)`` and V float64 ``(d, r)``, r <= rank(X).
+    """
+    n, d = X.shape
+    gram = X.T @ X if d <= n else X @ X.T
+    values, vectors = leading_eigenpairs(gram, min(n, d) if count is None else min(count, n, d))
+    kept = values > values[0] * max(n, d) * np.finfo(float).eps
+    values, vectors = values[kept], vectors[:, kept]
+    if d > n:
+        vectors = qr(X.T @ vectors, mode="economic", overwrite_a=True)[0]
+    return values, vectors
+
+
+def leading_eigenpairs(
+    matrix: np.ndarray | LinearOperator, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The largest eigenvalues, decreasing, of a symmetric matrix or operator, and eigenvectors.
+
+    Lanczos iteration to machine precision, from a fixed start so that two runs agree, where few
+    pairs of a large matrix are wanted; else a dense solver. Returns float64 ``(count,)`` and
+    orthonormal columns float64 ``(r, count)``.
+    """
+    r = matrix.shape[0]
+    if r > DENSE_BELOW and 6 * count < r:
+        start = np.random.default_rng(0).standard_normal(r)
+        values, vectors = eigsh(matrix, count, which="LA", v0=start)
+        return values[::-1], vectors[:, ::-1]
+    dense = matrix @ np.eye(r) if isinstance(matrix, LinearOperator) else matrix
+    if count == r:
+        values, vectors = np.linalg.eigh(dense)
+    else:
+        values, vectors = eigh(dense, subset_by_index=(r - count, r - 1))
+    return values[::-1], vectors[:, ::-1]
