@@ -1,32 +1,20 @@
-"""The files between the stages: their columns, data sets and attributes, written whole or not at all.
+"""The binary files between the stages: their data sets and attributes, whole or not at all.
 
 Every reader refuses what it does not expect (missing key, dtype, shape, non-finite value, foreign
 file) with a ``UserError`` of one line: path, expected, found.
 """
 
-import csv
-import io
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import h5py
 import numpy as np
-import torch
 
 from dah.errors import UserError
-
-LABELS = ("id", "category", "file")
-SOURCE = ("id", "label")
-TARGET = ("id",)
-CATEGORIES = ("label", "category")
-TRUTH = ("id", "label", "role")
-PREDICTIONS = ("id", "label")
 
 
 @dataclass(frozen=True)
@@ -61,13 +49,15 @@ def replacing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def write_images(path: Path, images: Iterable[np.ndarray], ids: Sequence[str], size: int) -> None:
-    """Store squares uint8 ``(size, size, 3)``, one per id, contiguous, one at a time."""
+def write_images(
+    path: Path, images: Iterable[tuple[int, np.ndarray]], ids: Sequence[str], size: int
+) -> None:
+    """Store squares uint8 ``(size, size, 3)``, contiguous, each with its row, one at a time."""
     with replacing(path) as part, h5py.File(part, "w") as file:
         file.attrs["dah"] = "images"
         file["id"] = _bytes(ids)
         stored = file.create_dataset("image", (len(ids), size, size, 3), np.uint8)
-        for row, image in enumerate(images):
+        for row, image in images:
             stored[row] = image
 
 
@@ -132,90 +122,6 @@ def read_codes(path: Path) -> Codes:
         probabilities_real=data["probability_real"],
         domain_error=float(attributes["domain_error"]),
     )
-
-
-def write_model(path: Path, state: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> None:
-    """Store a network's ``state_dict`` with the plain values that build it again."""
-    buffer = io.BytesIO()
-    tensors = {name: tensor.detach().cpu() for name, tensor in state.items()}
-    torch.save({"config": dict(config), "state": tensors}, buffer)
-    with replacing(path) as part:
-        part.write_bytes(buffer.getvalue())
-
-
-def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """The ``state_dict`` and its config; loads tensors and plain values only, never code."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return content["state"], content["config"]
-    except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, TypeError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise UserError(f"{path}: expected a model of this project, found: {reason}") from error
-
-
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Store rows as CSV (RFC 4180, UTF-8, newline ``\\n``) under a header."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    with replacing(path) as part:
-        part.write_text(text.getvalue(), encoding="utf-8", newline="")
-
-
-def read_table(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
-    """The columns of a CSV file whose header is exactly ``columns``; all values are text."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: expected a CSV table, found: {error}") from error
-    header = rows[0] if rows else []
-    if header != list(columns):
-        raise UserError(f"{path}: expected the columns {','.join(columns)}, found {header}")
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(columns):
-            raise UserError(
-                f"{path}, row {number}: expected {len(columns)} values, found {len(row)}"
-            )
-    return {name: [row[i] for row in rows[1:]] for i, name in enumerate(columns)}
-
-
-def read_labels(path: Path, columns: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Ids and whole-number labels int64 ``(n,)`` of a table with the columns id and label."""
-    table = read_table(path, columns)
-    try:
-        labels = np.array(table["label"], dtype=np.int64)
-    except ValueError as error:
-        raise UserError(f"{path}: labels must be whole numbers: {error}") from error
-    return table["id"], labels
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Store metrics: indented, in the order given, refused where a number is not finite."""
-    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Metrics as stored by ``write_json``."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: expected metrics as JSON, found: {error}") from error
-
-
-def rows_of(ids: Sequence[str], wanted: Sequence[str], path: Path) -> np.ndarray:
-    """Row numbers int64 of the wanted ids in the file that holds ``ids``."""
-    place = {name: row for row, name in enumerate(ids)}
-    missing = [name for name in wanted if name not in place]
-    if missing:
-        raise UserError(
-            f"{path}: holds no {missing[0]!r} ({len(missing)} of {len(wanted)} ids are missing);"
-            " it belongs to another run, make it again"
-        )
-    return np.array([place[name] for name in wanted], dtype=np.int64)
 
 
 def _bytes(names: Sequence[str]) -> np.ndarray:

@@ -3,14 +3,51 @@
 import numpy as np
 from scipy.linalg import eigh, qr
 from scipy.sparse.linalg import LinearOperator, eigsh
+from threadpoolctl import threadpool_limits
 
 DENSE_BELOW = 400
+
+
+def as_features(Xs: np.ndarray, Xt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Source and target features as float64 ``(ns, d)`` and ``(nt, d)``, copied only to convert.
+
+    Raises ValueError unless both are matrices of finite real numbers, of one width, not empty.
+    """
+    Xs, Xt = np.asarray(Xs), np.asarray(Xt)
+    for name, X in (("source", Xs), ("target", Xt)):
+        if X.dtype.kind not in "fiub":
+            raise ValueError(f"{name} features must be real numbers, found {X.dtype}: convert them")
+        if X.ndim != 2 or 0 in X.shape:
+            raise ValueError(
+                f"{name} features must have shape (n, d) with n, d >= 1, found {X.shape}:"
+                " pass one row per sample"
+            )
+        finite = np.isfinite(X)
+        if not finite.all():
+            row = int(np.flatnonzero(~finite.all(axis=1))[0])
+            raise ValueError(
+                f"{X.size - np.count_nonzero(finite)} of {X.size} {name} features are not finite,"
+                f" the first in row {row}: leave such samples out"
+            )
+    if Xs.shape[1] != Xt.shape[1]:
+        raise ValueError(
+            f"source and target have {Xs.shape[1]} and {Xt.shape[1]} features: take both from one"
+            " layer of one network"
+        )
+    return Xs.astype(float, copy=False), Xt.astype(float, copy=False)
 
 
 def unit_rows(X: np.ndarray) -> np.ndarray:
     """Rows divided by their Euclidean length; a row of zeros stays zero. Float ``(n, d)``."""
     length = np.linalg.norm(X, axis=1, keepdims=True)
     return X / np.where(length > 0, length, 1)
+
+
+def centred(X: np.ndarray) -> np.ndarray:
+    """Columns minus their mean, exactly zero where a column is constant. Float ``(n, d)``."""
+    X = X - X[0]
+    X -= X.mean(axis=0)
+    return X
 
 
 def row_space(X: np.ndarray, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -39,17 +76,19 @@ def leading_eigenpairs(
     """The largest eigenvalues, decreasing, of a symmetric matrix or operator, and eigenvectors.
 
     Lanczos iteration to machine precision, from a fixed start so that two runs agree, where few
-    pairs of a large matrix are wanted; else a dense solver. Returns float64 ``(count,)`` and
-    orthonormal columns float64 ``(r, count)``.
+    pairs of a large matrix are wanted; else a dense solver. The iteration keeps to one thread: its
+    products are too small to share, and to wait for a busy core at each takes several times as
+    long. Returns float64 ``(count,)`` and orthonormal columns float64 ``(r, count)``.
     """
     r = matrix.shape[0]
     if r > DENSE_BELOW and 6 * count < r:
         start = np.random.default_rng(0).standard_normal(r)
-        values, vectors = eigsh(matrix, count, which="LA", v0=start)
+        with threadpool_limits(1, user_api="blas"):
+            values, vectors = eigsh(matrix, count, which="LA", v0=start)
         return values[::-1], vectors[:, ::-1]
     dense = matrix @ np.eye(r) if isinstance(matrix, LinearOperator) else matrix
     if count == r:
-        values, vectors = np.linalg.eigh(dense)
+        values, vectors = eigh(dense, driver="evd", check_finite=False)
     else:
         values, vectors = eigh(dense, subset_by_index=(r - count, r - 1))
     return values[::-1], vectors[:, ::-1]

@@ -1,0 +1,192 @@
+"""Archives of images: one reproducible tar out, any tar, zip or folder in, one member at a time."""
+
+import os
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
+from lzma import LZMAError
+from pathlib import Path
+
+from dah.artifacts import replacing
+from dah.errors import UserError
+
+MAX_BYTES = 512 * 2**20
+EXPECTED = "an archive (tar, tar.gz, zip) or a folder"
+_JUNK = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
+_PACKINGS = {
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"\x1f\x8b": "gz",
+    b"BZh": "bz2",
+    b"\xfd7zXZ": "xz",
+}
+_DAMAGE = (EOFError, NotImplementedError, OSError, RuntimeError, zlib.error, LZMAError)
+
+
+class _Header(tarfile.TarInfo):
+    """A tar header that is whole: Python's reader takes a broken one for the archive's end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "_Header":
+        try:
+            header = super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+        if header.size > MAX_BYTES:
+            raise tarfile.ReadError(_too_large(header.name, header.size))
+        return header
+
+
+def write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    """Store ``(name, bytes)`` as an uncompressed tar, in the order given.
+
+    The file's bytes follow from the members alone: no time, no owner, mode 0644. It is written
+    beside ``path`` and renamed, one member in memory at a time.
+    """
+    with replacing(path) as part, tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in members:
+            header = tarfile.TarInfo(name)
+            header.size = len(data)
+            tar.addfile(header, BytesIO(data))
+            tar.members.clear()  # it would keep every header
+
+
+def read_members(path: Path, wanted: Callable[[str], bool] = bool) -> Iterator[tuple[str, bytes]]:
+    """The files of a tar (plain, gz, bz2, xz), a zip or a folder as ``(name, bytes)``.
+
+    Archives come in stored order, folders depth first in the order of their names. Names are
+    relative, with ``/``. What macOS and Windows leave behind (``__MACOSX``, ``._*``, ``.DS_Store``,
+    ``Thumbs.db``) is skipped, and so is, unread, what ``wanted`` says no to by its name. One member
+    is in memory at a time.
+
+    Raises ``UserError``, when iterated, for a path that is not there, not an archive, truncated or
+    damaged, and for a member that is unsafe (absolute, with ``..``, backslash, drive letter or
+    control character, a link, device or fifo) or above ``MAX_BYTES``.
+    """
+    if path.is_dir():
+        try:
+            yield from _in_folder(path, "", wanted)
+        except OSError as error:
+            raise UserError(
+                f"{path}: expected readable files, found: {error}; look at its permissions"
+            ) from error
+        return
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise UserError(f"{path}: expected {EXPECTED}, found: {error.strerror}") from error
+    packing = next((how for magic, how in _PACKINGS.items() if head.startswith(magic)), "")
+    try:
+        yield from _in_zip(path, wanted) if packing == "zip" else _in_tar(path, packing, wanted)
+    except (tarfile.TarError, zipfile.BadZipFile, *_DAMAGE) as error:
+        if not packing and head[257:262] != b"ustar":
+            raise UserError(
+                f"{path}: expected {EXPECTED}, found {describe(head)}; get the file again"
+            ) from error
+        raise UserError(
+            f"{path}: expected a whole archive, found it truncated or damaged ({error});"
+            " get the file again"
+        ) from error
+
+
+def describe(head: bytes) -> str:
+    """What a file that is no archive seems to be, from its first bytes, in a few words."""
+    if not head:
+        return "an empty file"
+    text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if re.match(r"<(!doctype html|html|head|body)", text, re.IGNORECASE):
+        title = re.search(r"<title[^>]*>([^<]*)", text, re.IGNORECASE)
+        shown = " ".join((title[1] if title else text).split())[:60]
+        return f"an HTML page {'titled' if title else 'that begins with'} {shown!r}"
+    return f"a file that begins with {head[:16]!r}"
+
+
+def _in_tar(path: Path, packing: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(path, f"r:{packing}", tarinfo=_Header) as tar:
+        while (header := tar.next()) is not None:
+            tar.members.clear()  # it would keep every header
+            name = _name(path, header.name)
+            if name is None or header.isdir():
+                continue
+            if not header.isreg():
+                raise _refused(path, header.name, "is a link or a device")
+            if not wanted(name):
+                continue
+            if header.size > MAX_BYTES:
+                raise UserError(f"{path}: {_too_large(header.name, header.size)}")
+            yield name, tar.extractfile(header).read()
+        while tar.fileobj.read(2**20):  # a checksum stands at the end of packed data
+            pass
+
+
+def _in_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(path) as archive:
+        for header in archive.infolist():
+            name = _name(path, header.orig_filename)
+            if name is None or header.is_dir():
+                continue
+            kind = stat.S_IFMT(header.external_attr >> 16)
+            if kind not in {0, stat.S_IFREG}:
+                raise _refused(path, header.filename, "is a link or a device")
+            if not wanted(name):
+                continue
+            if header.flag_bits & 1:
+                raise _refused(path, header.filename, "is encrypted")
+            if header.file_size > MAX_BYTES:
+                raise UserError(f"{path}: {_too_large(header.filename, header.file_size)}")
+            yield name, archive.read(header)
+
+
+def _in_folder(
+    root: Path, folder: str, wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, bytes]]:
+    with os.scandir(root / folder) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        name = _name(root, folder + entry.name)
+        if name is None:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _in_folder(root, f"{name}/", wanted)
+            continue
+        if not entry.is_file(follow_symlinks=False):
+            raise _refused(root, name, "is a link or a device")
+        if not wanted(name):
+            continue
+        size = entry.stat(follow_symlinks=False).st_size
+        if size > MAX_BYTES:
+            raise UserError(f"{root}: {_too_large(name, size)}")
+        yield name, Path(entry.path).read_bytes()
+
+
+def _name(path: Path, stored: str) -> str | None:
+    """A member's name without ``./``, None where it is junk; refused where it is unsafe."""
+    parts = stored.split("/")
+    if stored.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", stored):
+        raise _refused(path, stored, "leads out of the archive")
+    if "\\" in stored or any(not c.isprintable() for c in stored):
+        raise _refused(path, stored, "holds a backslash or a character that is not printable")
+    kept = [part for part in parts if part not in {"", "."}]
+    junk = any(part in _JUNK or part.startswith("._") for part in kept)
+    return None if junk or not kept else "/".join(kept)
+
+
+def _refused(path: Path, name: str, why: str) -> UserError:
+    return UserError(
+        f"{path}: expected plain files with relative names, found the member {name!r}, which"
+        f" {why}; remove it or pack the archive anew"
+    )
+
+
+def _too_large(name: str, size: int) -> str:
+    return (
+        f"expected images of at most {MAX_BYTES >> 20} MiB, found the member {name!r} of"
+        f" {size >> 20} MiB; remove it"
+    )

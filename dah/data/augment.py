@@ -1,0 +1,65 @@
+"""Random crops, mirroring and colour shifts of whole batches, on the device that trains."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+from dah.params import Augment
+
+
+def as_float(pixels: Tensor) -> Tensor:
+    """uint8 ``(n, s, s, 3)`` to float32 ``(n, 3, s, s)`` in [0, 1]."""
+    return pixels.permute(0, 3, 1, 2).float() / 255
+
+
+def centre_crop(pixels: Tensor, size: int) -> Tensor:
+    """The middle squares of uint8 ``(n, s, s, 3)`` as float32 ``(n, 3, size, size)`` in [0, 1]."""
+    edge = (pixels.shape[1] - size) // 2
+    return as_float(pixels[:, edge : edge + size, edge : edge + size])
+
+
+def colour_deviation(*sets: Tensor) -> Tensor:
+    """A square root ``(3, 3)`` of the covariance of all pixels' RGB values in [0, 1].
+
+    Times a standard normal vector it is a colour that varies as the images' pixels do (Krizhevsky
+    et al. 2012). Sets are uint8 ``(n, s, s, 3)``; images are summed one by one in float64.
+    """
+    count, total = 0, torch.zeros(3, dtype=torch.float64)
+    products = torch.zeros(3, 3, dtype=torch.float64)
+    for image in (image for pixels in sets for image in pixels):
+        values = image.reshape(-1, 3).double() / 255
+        count += len(values)
+        total += values.sum(dim=0).cpu()
+        products += (values.T @ values).cpu()
+    mean = total / count
+    eigenvalues, vectors = torch.linalg.eigh(products / count - mean.outer(mean))
+    return (vectors * eigenvalues.clamp_min(0).sqrt()).float()
+
+
+def augment(
+    pixels: Tensor, rng: torch.Generator, *, size: int, options: Augment, deviation: Tensor
+) -> Tensor:
+    """A random view of every image.
+
+    A window of ``size`` by ``size`` pixels, stretched to a width : height that is log-uniform
+    between 1 : aspect and aspect : 1, cut to the image where it is larger, lies at a uniform
+    position and is resampled bilinearly; half of the images are mirrored if ``options.flip``; a
+    colour of ``options.colour`` times the pixels' deviation is added. Images uint8
+    ``(n, s, s, 3)``, s >= size; deviation ``(3, 3)`` of ``colour_deviation``; all on the device of
+    ``rng``. Returns float32 ``(n, 3, size, size)`` in [0, 1].
+    """
+    n, side = pixels.shape[:2]
+    draw = torch.rand(4, n, generator=rng, device=rng.device)
+    stretch = options.aspect ** (draw[0] - 0.5)
+    window = torch.stack([size * stretch, size / stretch]).clamp_max(side) / side
+    centre = (1 - window) * (2 * draw[1:3] - 1)
+    mirror = torch.where(draw[3] < 0.5, -1.0, 1.0) if options.flip else torch.ones_like(draw[3])
+
+    theta = torch.zeros(n, 2, 3, device=rng.device)
+    theta[:, 0, 0], theta[:, 1, 1] = window[0] * mirror, window[1]
+    theta[:, :, 2] = centre.T
+    grid = affine_grid(theta, [n, 3, size, size], align_corners=False)
+    views = grid_sample(as_float(pixels), grid, padding_mode="border", align_corners=False)
+    normal = torch.randn(n, 3, generator=rng, device=rng.device)
+    shift = options.colour * normal @ deviation.to(rng.device).T
+    return (views + shift[:, :, None, None]).clamp(0, 1)

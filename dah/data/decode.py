@@ -1,0 +1,147 @@
+"""From the bytes of an image file to a square of sRGB pixels."""
+
+import os
+import struct
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from io import BytesIO
+from itertools import islice
+
+import numpy as np
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+_PER_THREAD = 16  # images that a thread decodes between two hand-overs
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+)
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def decode(data: bytes, size: int) -> np.ndarray:
+    """An image file's centre square, its shorter side scaled to ``size`` pixels.
+
+    JPEG, PNG, BMP, WebP and the first frame of GIF; turned as EXIF says, an embedded ICC profile
+    applied, transparency laid on white. Returns sRGB uint8 ``(size, size, 3)``.
+
+    Raises ``ValueError`` with a short reason where the data are no such image, are truncated or
+    damaged, or would unpack to more pixels than Pillow takes for harmless (179 million).
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _decode(data, size)
+
+
+def decode_all(
+    members: Iterable[tuple[str, bytes]], size: int, threads: int | None = None
+) -> Iterator[tuple[str, np.ndarray | str]]:
+    """Each member's name with its square as of ``decode``, or with why it cannot be read.
+
+    In the order given, on all cores unless ``threads`` says otherwise; at most 16 members per
+    thread are in memory. Decoding and scaling run outside Python's global lock.
+    """
+    threads = threads or os.cpu_count() or 1
+    members = iter(members)
+    with ThreadPoolExecutor(threads) as pool:
+        while chunk := list(islice(members, _PER_THREAD * threads)):
+            # Warning filters are one per process: changed only while the caller waits here.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                squares = list(pool.map(lambda member: _attempt(member[1], size), chunk))
+            for (name, _), square in zip(chunk, squares, strict=True):
+                yield name, square
+
+
+def _attempt(data: bytes, size: int) -> np.ndarray | str:
+    try:
+        return _decode(data, size)
+    except ValueError as error:
+        return str(error)
+
+
+def _decode(data: bytes, size: int) -> np.ndarray:
+    kind = "image"
+    try:
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            kind = image.format
+            image.draft(None, (size, size))  # JPEG: decode at 1/2, 1/4, 1/8 where that suffices
+            turn = _turn(image)
+            image.load()
+    except UnidentifiedImageError as error:
+        raise ValueError(f"not a readable image of {', '.join(FORMATS)}") from error
+    except Image.DecompressionBombError as error:
+        raise ValueError("more than 179 million pixels") from error
+    except _DAMAGE as error:
+        damage = "truncated" if "truncated" in str(error) else "damaged"
+        raise ValueError(f"{damage} {kind} ({type(error).__name__})") from error
+    square = _square(_plain(image), size)
+    if turn is not None:
+        square = square.transpose(turn)
+    return np.array(_srgb(square, image.info.get("icc_profile")))
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """How EXIF says to turn; a damaged entry says nothing."""
+    try:
+        return _TURNS.get(image.getexif().get(_ORIENTATION))
+    except _DAMAGE:
+        return None
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The pixels as RGB, L or CMYK, or as RGBA where some are transparent."""
+    if image.mode.startswith("I"):  # 16 bits of grey
+        grey = np.asarray(image).astype(np.uint32)
+        return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image if image.mode in {"RGB", "L", "CMYK"} else image.convert("RGB")
+
+
+def _square(image: Image.Image, size: int) -> Image.Image:
+    """The centre square, scaled with a filter as wide as the step, on white."""
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    box = (left, top, left + side, top + side)
+    scaled = image.resize((size, size), Image.Resampling.BICUBIC, box, reducing_gap=3.0)
+    if scaled.mode != "RGBA":
+        return scaled
+    white = Image.new("RGBA", scaled.size, "white")
+    return Image.alpha_composite(white, scaled).convert("RGB")
+
+
+def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    transform = _transform(profile, image.mode) if profile else None
+    return transform.apply(image) if transform else image.convert("RGB")
+
+
+@lru_cache(maxsize=16)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """From the embedded profile to sRGB; None where it is broken or for other colours."""
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, *_DAMAGE):
+        return None

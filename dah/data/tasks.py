@@ -1,0 +1,68 @@
+"""The lists of an adaptation task in files: what training may read, and the truth beside it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dah.tables import CATEGORIES, SOURCE, TARGET, TRUTH, as_labels, read_table, write_table
+
+
+@dataclass(frozen=True)
+class Task:
+    """An adaptation task: label ``i`` means ``categories[i]``; labels int64, roles as text."""
+
+    categories: list[str]
+    source_labels: np.ndarray
+    target_labels: np.ndarray
+    roles: list[str]
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What everything but evaluation knows of a task: no label of the target."""
+
+    categories: list[str]
+    source_ids: list[str]
+    source_labels: np.ndarray
+    target_ids: list[str]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The target's labels int64 ``(n_t,)`` and which of its images are queries, bool."""
+
+    ids: list[str]
+    labels: np.ndarray
+    is_query: np.ndarray
+
+
+def write_task(
+    task: Task, source_ids: list[str], target_ids: list[str], lists: Path, truth: Path
+) -> None:
+    """Store a task's lists in the folder `lists` and the target's labels in the file `truth`."""
+    write_table(lists / "categories.csv", CATEGORIES, enumerate(task.categories))
+    write_table(lists / "source.csv", SOURCE, zip(source_ids, task.source_labels, strict=True))
+    write_table(lists / "target.csv", TARGET, ([image] for image in target_ids))
+    write_table(truth, TRUTH, zip(target_ids, task.target_labels, task.roles, strict=True))
+
+
+def read_lists(folder: Path) -> Lists:
+    """A task's lists as stored by ``write_task``."""
+    source = read_table(folder / "source.csv", SOURCE)
+    return Lists(
+        categories=read_table(folder / "categories.csv", CATEGORIES)["category"],
+        source_ids=source["id"],
+        source_labels=as_labels(source["label"], folder / "source.csv"),
+        target_ids=read_table(folder / "target.csv", TARGET)["id"],
+    )
+
+
+def read_truth(path: Path) -> Truth:
+    """The target's labels as stored by ``write_task``: for evaluation alone."""
+    table = read_table(path, TRUTH)
+    return Truth(
+        ids=table["id"],
+        labels=as_labels(table["label"], path),
+        is_query=np.array(table["role"]) == "query",
+    )

@@ -1,0 +1,63 @@
+"""Figures of one task from codes, predictions and the target's labels."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from dah import retrieval
+from dah.artifacts import Codes
+from dah.retrieval import Histograms
+
+Figures = dict[str, dict[str, float]]
+
+
+def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Correctly classified images in percent; both int64 ``(n,)`` of the same images."""
+    return 100 * float(np.mean(predicted == labels))
+
+
+def code_figures(
+    codes: Codes, source_labels: np.ndarray, target_labels: np.ndarray, is_query: np.ndarray
+) -> tuple[dict[str, float], Histograms]:
+    """Figures of one hashing method, and the histograms of its retrieval within the target.
+
+    ``accuracy`` from codes and ``accuracy_real`` from real outputs (percent, eq. 6); ``map``:
+    queries of the target against the rest of it (Table 4); ``map_cross``: the same queries against
+    the whole source (authors' code); ``precision_radius_2``: within Hamming radius 2 of the rest
+    of the target; ``domain_error``. Labels int64, rows as in `codes`.
+    """
+    queries, labels = codes.target[is_query], target_labels[is_query]
+    within = retrieval.histograms(
+        queries, labels, codes.target[~is_query], target_labels[~is_query], bits=codes.bits
+    )
+    figures = {
+        "accuracy": accuracy(codes.probabilities.argmax(axis=1), target_labels),
+        "accuracy_real": accuracy(codes.probabilities_real.argmax(axis=1), target_labels),
+        "map": retrieval.mean_over_queries(retrieval.average_precision(within)),
+        "map_cross": retrieval.mean_average_precision(queries, labels, codes.source, source_labels),
+        "precision_radius_2": retrieval.precision_within_radius(within, 2),
+        "domain_error": codes.domain_error,
+    }
+    return figures, within
+
+
+def by_figure(methods: Mapping[str, Mapping[str, float]]) -> Figures:
+    """``{method: {figure: value}}`` turned into ``{figure: {method: value}}``, six digits kept."""
+    figures: Figures = {}
+    for method, values in methods.items():
+        for figure, value in values.items():
+            figures.setdefault(figure, {})[method] = round(value, 6)
+    return figures
+
+
+def mean_over_tasks(tasks: Mapping[str, Figures]) -> Figures:
+    """The mean of each figure and method over the tasks that all have it."""
+    first = next(iter(tasks.values()))
+    return {
+        figure: {
+            method: round(float(np.mean([task[figure][method] for task in tasks.values()])), 6)
+            for method in methods
+            if all(method in task.get(figure, {}) for task in tasks.values())
+        }
+        for figure, methods in first.items()
+    }

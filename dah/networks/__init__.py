@@ -1,0 +1,29 @@
+"""Networks: trunks that turn images into activations, and the hash layer on top of them."""
+
+from torch import nn
+
+from dah.networks.hashing import HashNetwork, Outputs
+from dah.networks.lenet import LeNet
+from dah.networks.vgg_f import VggF
+from dah.networks.weights import load_weights
+
+TRUNKS = {"lenet": LeNet, "vgg_f": VggF}
+
+__all__ = ["TRUNKS", "HashNetwork", "Outputs", "build_trunk", "load_weights"]
+
+
+def build_trunk(name: str) -> nn.Module:
+    """A trunk by its name in ``params.yaml``, with random weights.
+
+    A trunk is a module with ``input_size`` (pixels) and ``widths`` (of the activations it
+    returns): RGB float ``(n, 3, input_size, input_size)`` in [0, 1] in, a tuple of float
+    ``(n, width)`` out. It subtracts means and divides by deviations itself. Two activations are
+    fc6 and fc7, which MK-MMD acts on (lenet, vgg_f, alexnet, vgg11 ... vgg19_bn); a single one is
+    the pooled features of a network without them (resnet50, mobilenet_v2, ...), which need a new
+    layer in front of fc8 to stand in for fc7. Raises ``UserError`` for an unknown name.
+    """
+    if name in TRUNKS:
+        return TRUNKS[name]()
+    from dah.networks.trunks import TorchvisionTrunk  # noqa: PLC0415 - torchvision takes a second
+
+    return TorchvisionTrunk(name)

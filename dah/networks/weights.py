@@ -1,0 +1,95 @@
+"""Pretrained weights into a trunk, from torchvision's publications or a local file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from torch import Tensor, nn
+
+from dah.errors import UserError
+
+VGG_F_ADDRESS = "https://www.vlfeat.org/matconvnet/models/imagenet-vgg-f.mat"
+
+
+def load_weights(trunk: nn.Module, name: str, source: str | Path) -> None:
+    """Fill a trunk built by ``build_trunk(name)`` with pretrained weights, in place.
+
+    `source` is ``imagenet``, torchvision's published weights by download, or a local file: a
+    ``state_dict`` in torchvision's names, with or without the classifier, possibly under the key
+    ``state_dict`` or ``model`` or saved from ``DataParallel``; for ``vgg_f`` also MatConvNet's
+    ``imagenet-vgg-f.mat``. Only tensors are read, never code. Raises ``UserError`` where there is
+    no such download or file, and for missing, unknown, misshapen or non-finite weights.
+    """
+    state = _published(name) if source == "imagenet" else _read(Path(source), name)
+    place = f"ImageNet weights of {name}" if source == "imagenet" else str(source)
+    model = getattr(trunk, "model", trunk)
+    state = _without_classifier(state, getattr(trunk, "left_out", None))
+    _check(state, model.state_dict(), place, name)
+    model.load_state_dict(state, strict=False)
+
+
+def _published(name: str) -> Mapping[str, Tensor]:
+    if name == "vgg_f":
+        raise UserError(
+            f"torchvision publishes no weights of vgg_f; get {VGG_F_ADDRESS} and set"
+            " backbone.weights to its path"
+        )
+    if name == "lenet":
+        raise UserError("there are no ImageNet weights of lenet; set backbone.weights to letters")
+    from dah.networks.trunks import published  # noqa: PLC0415 - torchvision takes a second
+
+    return published(name)
+
+
+def _read(path: Path, name: str) -> Mapping[str, Tensor]:
+    if not path.is_file():
+        raise UserError(f"backbone.weights: {path} is not a file")
+    if path.suffix == ".mat":
+        if name != "vgg_f":
+            raise UserError(f"{path}: a .mat file holds weights of vgg_f, not of {name}")
+        from dah.networks.matconvnet import convert_matconvnet  # noqa: PLC0415 - only for .mat
+
+        return convert_matconvnet(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, UnpicklingError, EOFError, ValueError, LookupError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise UserError(f"{path}: expected a state_dict of torch, found: {reason}") from error
+    for wrapper in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if not isinstance(content, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+    ):
+        raise UserError(f"{path}: expected a state_dict of torch, found {type(content).__name__}")
+    return {key.removeprefix("module."): value for key, value in content.items()}
+
+
+def _without_classifier(state: Mapping[str, Tensor], left_out: str | None) -> dict[str, Tensor]:
+    return {key: value for key, value in state.items() if not key.startswith(f"{left_out}.")}
+
+
+def _check(
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor], place: str, name: str
+) -> None:
+    """Refuse weights that do not fill the network exactly; batch norm's counters may be absent."""
+    counters = {key for key in expected if key.endswith("num_batches_tracked")}
+    missing = [key for key in expected if key not in state and key not in counters]
+    if missing:
+        raise UserError(
+            f"{place}: lacks {len(missing)} of {len(expected) - len(counters)} weights of {name},"
+            f" first {missing[0]}"
+        )
+    unknown = [key for key in state if key not in expected]
+    if unknown:
+        raise UserError(
+            f"{place}: has {len(unknown)} weights that {name} has not, first {unknown[0]}"
+        )
+    for key, value in state.items():
+        if value.shape != expected[key].shape:
+            raise UserError(
+                f"{place}: {key} is {tuple(value.shape)}, {name} has {tuple(expected[key].shape)}"
+            )
+        if not torch.isfinite(value).all():
+            raise UserError(f"{place}: {key} holds values that are not finite")

@@ -1,0 +1,84 @@
+"""Lists of images and metrics between the stages: CSV and JSON, their columns named here."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dah.artifacts import replacing
+from dah.errors import UserError
+
+LABELS = ("id", "category", "file")
+SOURCE = ("id", "label")
+TARGET = ("id",)
+CATEGORIES = ("label", "category")
+TRUTH = ("id", "label", "role")
+PREDICTIONS = ("id", "nearest_neighbour", "linear_svm")
+CURVE = ("method", "radius", "recall", "precision")
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Store rows as CSV (RFC 4180, UTF-8, newline ``\\n``) under a header."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    with replacing(path) as part:
+        part.write_text(text.getvalue(), encoding="utf-8", newline="")
+
+
+def read_table(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
+    """The columns of a CSV file whose header is exactly ``columns``; all values are text."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: expected a CSV table, found: {error}") from error
+    header = rows[0] if rows else []
+    if header != list(columns):
+        raise UserError(f"{path}: expected the columns {','.join(columns)}, found {header}")
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(columns):
+            raise UserError(
+                f"{path}, row {number}: expected {len(columns)} values, found {len(row)}"
+            )
+    return {name: [row[i] for row in rows[1:]] for i, name in enumerate(columns)}
+
+
+def as_labels(values: Sequence[str], path: Path) -> np.ndarray:
+    """A column of whole-number labels as int64 ``(n,)``."""
+    try:
+        return np.array(values, dtype=np.int64)
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"{path}: labels must be whole numbers: {error}") from error
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Store metrics: indented, in the order given, refused where a number is not finite."""
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Metrics as stored by ``write_json``."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: expected metrics as JSON, found: {error}") from error
+
+
+def rows_of(ids: Sequence[str], wanted: Sequence[str], path: Path) -> np.ndarray:
+    """Row numbers int64 of the wanted ids in the file that holds ``ids``."""
+    place = {name: row for row, name in enumerate(ids)}
+    missing = [name for name in wanted if name not in place]
+    if missing:
+        raise UserError(
+            f"{path}: holds no {missing[0]!r} ({len(missing)} of {len(wanted)} ids are missing);"
+            " it belongs to another run, make it again"
+        )
+    return np.array([place[name] for name in wanted], dtype=np.int64)

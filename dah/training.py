@@ -1,0 +1,104 @@
+"""The one training loop of all deep methods: batches, a step, a schedule in closed form."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.optim import SGD
+
+from dah.data.batches import source_batches, target_batches
+from dah.errors import UserError
+from dah.methods import hash_terms, sees_target, settings
+from dah.networks import HashNetwork
+from dah.params import Dah, Train
+
+View = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def learning_rate(epoch: int, options: Train) -> float:
+    """Log-linear from ``learning_rate`` in epoch 0 to ``final_learning_rate`` in the last epoch."""
+    done = epoch / max(1, options.epochs - 1)
+    return options.learning_rate ** (1 - done) * options.final_learning_rate**done
+
+
+def optimiser(network: HashNetwork, options: Train) -> SGD:
+    """SGD with momentum; each group's ``factor`` is its share of the schedule's learning rate.
+
+    Pretrained layers learn at ``trunk_factor``; biases at twice their layer's rate and without
+    weight decay (authors' code).
+    """
+    trunk = {id(parameter) for parameter in network.pretrained()}
+    groups = []
+    for pretrained in (True, False):
+        for bias in (True, False):
+            chosen = [
+                parameter
+                for name, parameter in network.named_parameters()
+                if (id(parameter) in trunk) == pretrained and name.endswith("bias") == bias
+            ]
+            factor = (options.trunk_factor if pretrained else 1.0) * (2 if bias else 1)
+            decay = 0.0 if bias else options.weight_decay
+            if chosen and factor:
+                groups.append({"params": chosen, "factor": factor, "weight_decay": decay})
+    return SGD(groups, lr=options.learning_rate, momentum=options.momentum)
+
+
+def fit(
+    network: HashNetwork,
+    source: Tensor,
+    labels: Tensor,
+    target: Tensor,
+    view: View,
+    method: str,
+    dah: Dah,
+    options: Train,
+) -> Iterator[dict[str, float]]:
+    """Train a network in place; after each epoch, yield the mean of every term of the objective.
+
+    An epoch is one pass over the target. A batch is K = ``dah.samples_per_class`` images of each
+    source category and as many of the target, in one forward pass, so that batch norm sees both.
+    `source` and `target` are whatever `view` turns into the network's input, row by row, with
+    randomness of its own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one
+    device. Raises ``UserError`` when a loss is not finite, before it reaches the weights' file.
+    """
+    device = source.device
+    weights = settings(method, dah)
+    categories = len(labels.unique())
+    size = categories * dah.samples_per_class
+    draw = torch.Generator().manual_seed(options.seed)
+    noise = torch.Generator(device).manual_seed(options.seed)
+    batches = source_batches(labels.cpu(), dah.samples_per_class, draw)
+    sgd = optimiser(network, options)
+    network.train()
+    for epoch in range(options.epochs):
+        for group in sgd.param_groups:
+            group["lr"] = group["factor"] * learning_rate(epoch, options)
+        history = []
+        for target_rows in target_batches(len(target), size, draw):
+            source_rows = next(batches).to(device)
+            inputs = source[source_rows]
+            if sees_target(method):
+                inputs = torch.cat([inputs, target[target_rows.to(device)]])
+            outputs = network(view(inputs, noise))
+            ours = outputs.rows(slice(size))
+            theirs = outputs.rows(slice(size, None)) if sees_target(method) else None
+            terms = hash_terms(ours, theirs, labels[source_rows], categories, weights)
+            objective = sum(terms.values())
+            sgd.zero_grad()
+            objective.backward()
+            sgd.step()
+            history.append(torch.stack([*terms.values(), objective]).detach())
+        means = torch.stack(history).mean(dim=0).tolist()
+        record = dict(zip([*terms, "objective"], means, strict=True))
+        check_finite(record, epoch)
+        yield {**record, "learning_rate": learning_rate(epoch, options)}
+
+
+def check_finite(record: dict[str, float], epoch: int) -> None:
+    """Raise ``UserError`` that names the term where a loss of an epoch is nan or infinite."""
+    for name, value in record.items():
+        if not torch.isfinite(torch.tensor(value)):
+            raise UserError(
+                f"training diverged in epoch {epoch}: {name} is {value}; lower train.learning_rate"
+                f" (the terms were {record})"
+            )

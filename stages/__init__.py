@@ -1,0 +1,1 @@
+"""The pipeline's stages: each reads its inputs, calls the library once and writes its outputs."""

@@ -1,0 +1,47 @@
+"""The shallow baselines on fc7: none, GFK, TCA, CORAL and JDA, each with two classifiers."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from dah import adapt
+from dah.artifacts import read_features
+from dah.classifiers import linear_svm, nearest_neighbour
+from dah.data.tasks import read_lists
+from dah.linalg import unit_rows
+from dah.params import Params
+from dah.tables import PREDICTIONS, rows_of, write_table
+from stages.command import run
+
+
+def fc7_of(folder: Path, domain: str, ids: list[str]) -> np.ndarray:
+    path = folder / f"{domain}.h5"
+    fc7, stored = read_features(path)
+    return unit_rows(fc7[rows_of(stored, ids, path)].astype(np.float64))
+
+
+def main(params: Params, given: Namespace) -> None:
+    lists = read_lists(given.lists)
+    source, target = params.domains_of(given.task)
+    Xs = fc7_of(given.features, source, lists.source_ids)
+    Xt = fc7_of(given.features, target, lists.target_ids)
+    ys = lists.source_labels
+    gfk, tca, coral, jda = (getattr(params.adapt, name) for name in ("gfk", "tca", "coral", "jda"))
+    methods = {
+        "none": lambda: (Xs, Xt),
+        "gfk": lambda: adapt.gfk(Xs, Xt, gfk.dim),
+        "tca": lambda: adapt.tca(Xs, Xt, tca.dim, tca.mu),
+        "coral": lambda: adapt.coral(Xs, Xt, coral.ridge),
+        "jda": lambda: adapt.jda(Xs, ys, Xt, jda.dim, jda.mu, jda.rounds),
+    }
+    for name in tqdm(methods, "adapt", unit="method"):
+        Zs, Zt = methods[name]()
+        labels = nearest_neighbour(Zs, ys, Zt), linear_svm(Zs, ys, Zt)
+        rows = zip(lists.target_ids, *labels, strict=True)
+        write_table(given.out / f"{name}.csv", PREDICTIONS, rows)
+
+
+if __name__ == "__main__":
+    run(main, "--task", "--lists", "--features", "--out")

@@ -1,0 +1,30 @@
+"""How every stage starts and ends: arguments in, one clear line for a user's mistake."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from dah import params
+from dah.errors import UserError
+from dah.params import Params
+
+PARAMS = Path("params.yaml")
+
+
+def run(main: Callable[[Params, Namespace], None], *arguments: str) -> None:
+    """Call `main` with the validated parameters and the stage's named arguments.
+
+    An argument ``--name`` takes a path or a name, each required. Exits with 1 after one line on
+    standard error where ``UserError`` is raised.
+    """
+    module = sys.modules[main.__module__]
+    parser = ArgumentParser(Path(module.__file__).stem, description=module.__doc__)
+    for argument in arguments:
+        is_name = argument in ("--domain", "--task", "--method")
+        parser.add_argument(argument, required=True, type=str if is_name else Path)
+    given = parser.parse_args()
+    try:
+        main(params.load(PARAMS), given)
+    except UserError as error:
+        sys.exit(f"{parser.prog}: {error}")

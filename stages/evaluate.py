@@ -1,0 +1,59 @@
+"""Measure a task's codes and predictions against the target's labels: the only reader of them."""
+
+from argparse import Namespace
+
+import numpy as np
+
+from dah.artifacts import read_codes
+from dah.data.tasks import read_lists, read_truth
+from dah.evaluation import accuracy, by_figure, code_figures
+from dah.params import Params
+from dah.retrieval import precision_recall
+from dah.tables import (
+    CURVE,
+    PREDICTIONS,
+    as_labels,
+    read_table,
+    rows_of,
+    write_json,
+    write_table,
+)
+from stages.command import run
+
+
+def main(params: Params, given: Namespace) -> None:
+    lists, truth = read_lists(given.lists), read_truth(given.truth)
+    figures, curves = {}, {}
+    for path in sorted(given.predictions.glob("*.csv")):
+        table = read_table(path, PREDICTIONS)
+        labels = truth.labels[rows_of(truth.ids, table["id"], given.truth)]
+        neighbour, svm = (as_labels(table[name], path) for name in PREDICTIONS[1:])
+        figures[path.stem] = {
+            "accuracy": accuracy(neighbour, labels),
+            "accuracy_svm": accuracy(svm, labels),
+        }
+    for method in params.methods:
+        codes = read_codes(given.codes / f"{method}.h5")
+        rows = rows_of(truth.ids, codes.target_ids, given.truth)
+        source = rows_of(lists.source_ids, codes.source_ids, given.lists / "source.csv")
+        figures[method], counts = code_figures(
+            codes, lists.source_labels[source], truth.labels[rows], truth.is_query[rows]
+        )
+        precision, recall = np.round(precision_recall(counts), 6).tolist()
+        curves[method] = {"recall": recall, "precision": precision}
+    write_json(given.metrics, by_figure(figures))
+    write_json(given.record, {"figures": by_figure(figures), "precision_recall": curves})
+    write_table(
+        given.curves,
+        CURVE,
+        (
+            (method, radius, *point)
+            for method, curve in curves.items()
+            for radius, point in enumerate(zip(*curve.values(), strict=True))
+        ),
+    )
+
+
+if __name__ == "__main__":
+    arguments = "lists", "truth", "predictions", "codes", "metrics", "record", "curves"
+    run(main, *(f"--{name}" for name in arguments))

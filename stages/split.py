@@ -1,0 +1,25 @@
+"""List a task's images: the source with labels, the target without; its truth apart."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from dah.data.split import Domain, make_task
+from dah.data.tasks import write_task
+from dah.params import Params
+from dah.tables import LABELS, read_table
+from stages.command import run
+
+
+def read_domain(folder: Path, name: str) -> Domain:
+    table = read_table(folder / f"{name}.csv", LABELS)
+    return Domain(name, table["id"], table["category"])
+
+
+def main(params: Params, given: Namespace) -> None:
+    source, target = (read_domain(given.labels, name) for name in params.domains_of(given.task))
+    task = make_task(source, target, params.dah.samples_per_class, params.dataset.seed)
+    write_task(task, source.ids, target.ids, given.lists, given.truth)
+
+
+if __name__ == "__main__":
+    run(main, "--task", "--labels", "--lists", "--truth")

@@ -1,0 +1,306 @@
+"""Archives: what was written comes back, in any container; what is unsafe or broken is refused."""
+
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+import zipfile
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from dah.data import archives
+from dah.data.archives import describe, read_members, write_tar
+from dah.errors import UserError
+
+MEMBERS = [
+    ("mug/b.jpg", b"second"),
+    ("mug/a.jpg", b"first" * 300),
+    ("back pack/é.png", bytes(512)),
+    ("x" * 120 + "/empty.png", b""),
+]
+
+
+def header(name, kind=tarfile.REGTYPE, **fields):
+    """A tar header with any field set."""
+    made = tarfile.TarInfo(name)
+    made.type = kind
+    for field, value in fields.items():
+        setattr(made, field, value)
+    return made
+
+
+def tar_of(path, *entries, mode="w"):
+    """A tar that Python writes from headers and bytes, with nothing checked."""
+    with tarfile.open(path, mode) as tar:
+        for made, data in entries:
+            made.size = len(data)
+            tar.addfile(made, io.BytesIO(data))
+    return path
+
+
+def zip_of(path, *entries):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for made, data in entries:
+            archive.writestr(made, data)
+    return path
+
+
+def folder_of(path, members):
+    for name, data in members:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    return path
+
+
+def test_a_tar_comes_back_as_written(tmp_path):
+    """Names, bytes and order survive; Python's own reader agrees."""
+    path = tmp_path / "new folder" / "a.tar"
+    write_tar(path, iter(MEMBERS))
+    assert list(read_members(path)) == MEMBERS
+    with tarfile.open(path, "r:") as tar:
+        assert [(m.name, tar.extractfile(m).read()) for m in tar] == MEMBERS
+        for m in tar:
+            assert (m.mtime, m.uid, m.gid, m.uname, m.gname, m.mode) == (0, 0, 0, "", "", 0o644)
+
+
+def test_the_bytes_follow_from_the_members_alone(tmp_path):
+    """The digest is fixed for good: a change would make DVC run everything again."""
+    write_tar(tmp_path / "a.tar", MEMBERS)
+    write_tar(tmp_path / "b.tar", MEMBERS)
+    data = (tmp_path / "a.tar").read_bytes()
+    assert data == (tmp_path / "b.tar").read_bytes()
+    assert hashlib.sha256(data).hexdigest().startswith("777d697f9e60aeec15f700017df404f6")
+
+
+def test_a_killed_run_leaves_no_half_file(tmp_path):
+    """An older file stays as it was, and no temporary one is left."""
+    path = tmp_path / "a.tar"
+    write_tar(path, MEMBERS)
+    before = path.read_bytes()
+
+    def broken():
+        yield MEMBERS[0]
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        write_tar(path, broken())
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["a.tar"]
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("layout", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_every_tar_reads_alike(tmp_path, mode, layout):
+    """Compression and header dialect change nothing."""
+    with tarfile.open(tmp_path / "a.bin", mode, format=layout) as tar:
+        tar.addfile(header("./mug", tarfile.DIRTYPE))
+        for name, data in MEMBERS:
+            tar.addfile(header(f"./{name}", size=len(data)), io.BytesIO(data))
+    assert list(read_members(tmp_path / "a.bin")) == MEMBERS
+
+
+def test_a_zip_comes_back_in_stored_order(tmp_path):
+    """Folders' own entries are left out."""
+    path = zip_of(tmp_path / "a.zip", ("mug/", b""), *MEMBERS)
+    assert list(read_members(path)) == MEMBERS
+
+
+def test_a_folder_comes_back_in_the_order_of_its_names(tmp_path):
+    """Sorted within each folder, whatever the file system's order."""
+    path = folder_of(tmp_path / "a", MEMBERS)
+    assert list(read_members(path)) == sorted(MEMBERS)
+
+
+def test_junk_of_desktops_is_skipped(tmp_path):
+    """In all containers, at any depth, even where it is unreadable as an image."""
+    junk = ["__MACOSX/mug/._a.jpg", "mug/.DS_Store", "mug/Thumbs.db", "mug/._a.jpg", ".DS_Store"]
+    members = [("mug/a.jpg", b"1"), *((name, b"2") for name in junk)]
+    write_tar(tmp_path / "a.tar", members)
+    for path in (
+        tmp_path / "a.tar",
+        zip_of(tmp_path / "a.zip", *members),
+        folder_of(tmp_path / "a", members),
+    ):
+        assert list(read_members(path)) == [("mug/a.jpg", b"1")]
+
+
+UNSAFE = ["/etc/passwd", "../a.jpg", "mug/../../a.jpg", "C:/a.jpg", "c:a.jpg", "mug\\a.jpg", "a\nb"]
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_names_that_lead_elsewhere_are_refused(tmp_path, name):
+    """Absolute, upwards, drive, backslash and line break, in a tar and in a zip."""
+    good = ("mug/a.jpg", b"1")
+    tar = tar_of(tmp_path / "a.tar", (header(good[0]), good[1]), (header(name), b"2"))
+    for path in (tar, zip_of(tmp_path / "a.zip", good, (name, b"2"))):
+        reader = read_members(path)
+        assert next(reader) == good
+        with pytest.raises(UserError, match=r"a\.(tar|zip): expected .* found the member") as error:
+            next(reader)
+        assert repr(name) in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE],
+)
+def test_links_and_devices_are_refused(tmp_path, kind):
+    """Also where the name is harmless."""
+    path = tar_of(tmp_path / "a.tar", (header("mug/a.jpg", kind, linkname="/etc/passwd"), b""))
+    with pytest.raises(UserError, match=r"'mug/a.jpg', which is a link or a device; remove it"):
+        list(read_members(path))
+
+
+def test_links_in_zips_and_folders_are_refused(tmp_path):
+    """A zip keeps a link as a file of the type 'link'."""
+    link = zipfile.ZipInfo("mug/a.jpg")
+    link.external_attr = 0o120777 << 16
+    folder = folder_of(tmp_path / "a", [("b/x.jpg", b"1")])
+    (folder / "mug").symlink_to("b")
+    pipe = folder_of(tmp_path / "c", [("b/x.jpg", b"1")])
+    os.mkfifo(pipe / "mug")
+    for path in (zip_of(tmp_path / "a.zip", (link, b"/etc/passwd")), folder, pipe):
+        with pytest.raises(UserError, match=r"'mug.*', which is a link or a device; remove it"):
+            list(read_members(path))
+
+
+def test_the_folder_itself_may_be_a_link(tmp_path):
+    """Data sets lie on other disks."""
+    folder_of(tmp_path / "a", MEMBERS)
+    (tmp_path / "link").symlink_to("a")
+    assert list(read_members(tmp_path / "link")) == sorted(MEMBERS)
+
+
+def test_large_members_are_refused_unread(tmp_path, monkeypatch):
+    """By the size in the header, before anything is unpacked."""
+    monkeypatch.setattr(archives, "MAX_BYTES", 2**20)
+    large = ("mug/a.jpg", bytes(3 * 2**20))
+    write_tar(tmp_path / "a.tar", [large])
+    tar_of(tmp_path / "a.tgz", (header(large[0]), large[1]), mode="w:gz")
+    for path in (
+        tmp_path / "a.tar",
+        tmp_path / "a.tgz",
+        zip_of(tmp_path / "a.zip", large),
+        folder_of(tmp_path / "a", [large]),
+    ):
+        with pytest.raises(
+            UserError, match=r"at most 1 MiB, found the member 'mug/a.jpg' of 3 MiB"
+        ):
+            list(read_members(path))
+
+
+def test_a_header_that_announces_terabytes_is_refused(tmp_path):
+    """Also an extended header, which the reader itself would load whole."""
+    for kind in (tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME):
+        data = header("a.jpg", kind, size=2**40).tobuf(tarfile.GNU_FORMAT)
+        (tmp_path / "a.tar.gz").write_bytes(gzip.compress(data + bytes(10240)))
+        with pytest.raises(UserError, match=r"at most 512 MiB, found the member 'a.jpg'"):
+            list(read_members(tmp_path / "a.tar.gz"))
+
+
+@pytest.mark.parametrize("form", ["tar", "tar.gz", "tar.xz", "zip"])
+def test_a_truncated_archive_is_never_taken_for_a_whole_one(tmp_path, form):
+    """Cut at any of many places, also between two members, it is refused."""
+    rng = np.random.default_rng(0)
+    members = [(f"mug/{i}.jpg", rng.bytes(700)) for i in range(6)]
+    path = tmp_path / f"a.{form}"
+    if form == "zip":
+        zip_of(path, *members)
+    else:
+        entries = [(header(name), data) for name, data in members]
+        tar_of(path, *entries, mode={"tar": "w"}.get(form, f"w:{form[4:]}"))
+    data = path.read_bytes()
+    end = 6 * 1536 + 1 if form == "tar" else len(data)
+    for cut in [*range(300, end, 211), *range(1536, end, 1536)]:
+        path.write_bytes(data[:cut])
+        with pytest.raises(UserError, match=r"truncated or damaged .*; get the file again$"):
+            list(read_members(path))
+
+
+@pytest.mark.parametrize("form", ["tar", "tar.gz", "zip"])
+def test_a_damaged_archive_is_refused(tmp_path, form):
+    """One byte of a header, or of compressed data, is enough."""
+    rng = np.random.default_rng(0)
+    members = [(f"mug/{i}.jpg", rng.bytes(700)) for i in range(6)]
+    path = tmp_path / f"a.{form}"
+    if form == "zip":
+        zip_of(path, *members)
+    else:
+        tar_of(path, *((header(n), d) for n, d in members), mode={"tar": "w"}.get(form, "w:gz"))
+    data = bytearray(path.read_bytes())
+    data[3 * 1536 + 10 if form == "tar" else 2000] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="truncated or damaged"):
+        list(read_members(path))
+
+
+def test_an_encrypted_zip_is_refused(tmp_path):
+    """With the member's name in the line."""
+    data = bytearray(zip_of(tmp_path / "a.zip", ("a.jpg", b"1")).read_bytes())
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(UserError, match=r"a\.zip: .*'a\.jpg', which is encrypted"):
+        list(read_members(tmp_path / "a.zip"))
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "an empty file"),
+        (
+            b"<!DOCTYPE html><html><head><title>Google Drive -\n Quota exceeded</title>" * 50,
+            "an HTML page titled 'Google Drive - Quota exceeded'",
+        ),
+        (b"\xef\xbb\xbf\n<html><p>Not found", "an HTML page that begins with '<html><p>Not found'"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), r"a file that begins with b'\x89PNG"),
+        (bytes(100), r"a file that begins with b'\x00"),
+        (b"Rar!\x1a\x07\x00" + bytes(2000), "a file that begins with b'Rar!"),
+    ],
+)
+def test_what_is_no_archive_is_described(tmp_path, content, found):
+    """Above all the web page that a download server sent instead."""
+    (tmp_path / "a.zip").write_bytes(content)
+    assert describe(content[:4096]).startswith(found)
+    with pytest.raises(UserError, match=r"a\.zip: expected an archive") as error:
+        list(read_members(tmp_path / "a.zip"))
+    assert f"found {found}" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_path_is_refused(tmp_path):
+    """With the path and the system's reason."""
+    with pytest.raises(UserError, match=r"none\.tar: expected an archive .*No such file"):
+        list(read_members(tmp_path / "none.tar"))
+
+
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path):
+    """A file that goes away while it is listed, as the system tells it."""
+    path = folder_of(tmp_path / "a", MEMBERS)
+    reader = read_members(path)
+    assert [name for name, _ in islice(reader, 2)] == ["back pack/é.png", "mug/a.jpg"]
+    (path / "mug" / "b.jpg").unlink()
+    with pytest.raises(UserError, match=r"a: expected readable files, found: .*No such file"):
+        list(reader)
+
+
+def test_what_is_not_wanted_is_not_read(tmp_path, monkeypatch):
+    """By its name alone, even where it is too large to be read."""
+    monkeypatch.setattr(archives, "MAX_BYTES", 1000)
+    members = [("mug/a.jpg", b"1"), ("mug/movie.avi", bytes(2000))]
+    for path in (zip_of(tmp_path / "a.zip", *members), folder_of(tmp_path / "a", members)):
+        assert list(read_members(path, lambda name: name.endswith(".jpg"))) == members[:1]
+
+
+def test_members_are_read_one_at_a_time(tmp_path):
+    """The first members of an archive that breaks off later are there before the end is known."""
+    write_tar(tmp_path / "a.tar", MEMBERS)
+    data = (tmp_path / "a.tar").read_bytes()
+    (tmp_path / "a.tar").write_bytes(data[:3000])
+    reader = read_members(tmp_path / "a.tar")
+    assert list(islice(reader, 1)) == MEMBERS[:1]
+    reader.close()

@@ -1,0 +1,127 @@
+"""Figures of a task from codes whose answers are known, their tables and their page."""
+
+import re
+
+import numpy as np
+import torch
+from numpy.testing import assert_allclose
+
+from dah.artifacts import Codes
+from dah.codes import pack
+from dah.encoding import activations, domain_error, probabilities
+from dah.evaluation import accuracy, by_figure, code_figures, mean_over_tasks
+from dah.networks import HashNetwork, build_trunk
+from dah.report import page, text_table
+
+
+def codes_of(signs_source, signs_target, wrong=0):
+    """Codes of 4 bits; probabilities right for all target images but the first `wrong`."""
+    n = len(signs_target)
+    right = np.eye(2, dtype=np.float32)[np.arange(n) % 2]
+    from_codes = right.copy()
+    from_codes[:wrong] = 1 - from_codes[:wrong]
+    return Codes(
+        bits=4,
+        source=pack(signs_source),
+        source_ids=[f"s{i}" for i in range(len(signs_source))],
+        target=pack(signs_target),
+        target_ids=[f"t{i}" for i in range(n)],
+        probabilities=from_codes,
+        probabilities_real=right,
+        domain_error=0.25,
+    )
+
+
+def test_figures_of_perfect_codes():
+    """Each category has its code: mAP 1, precision 1, accuracy by the probabilities."""
+    plain = np.array([[1, 1, 1, 1], [-1, -1, -1, -1]])
+    labels = np.arange(20) % 2
+    codes = codes_of(plain[np.arange(6) % 2], plain[labels], wrong=5)
+    figures, _ = code_figures(codes, np.arange(6) % 2, labels, np.arange(20) < 4)
+    assert figures == {
+        "accuracy": 75.0,
+        "accuracy_real": 100.0,
+        "map": 1.0,
+        "map_cross": 1.0,
+        "precision_radius_2": 1.0,
+        "domain_error": 0.25,
+    }
+
+
+def test_queries_are_not_in_their_database():
+    """A query alone in its category finds nothing within the target, but does in the source."""
+    plain = np.array([[1, 1, 1, 1], [-1, -1, -1, -1]])
+    labels = np.array([0, 0, 0, 1])
+    codes = codes_of(plain[[0, 1]], plain[labels])
+    figures, counts = code_figures(
+        codes, np.array([0, 1]), labels, np.array([True, False, False, True])
+    )
+    assert counts.total.sum(axis=1).tolist() == [2, 2]
+    assert counts.relevant.sum(axis=1).tolist() == [2, 0]
+    assert_allclose([figures["map"], figures["map_cross"]], 1)
+
+
+def test_accuracy_is_a_percentage():
+    """Two of three."""
+    assert_allclose(accuracy(np.array([1, 2, 3]), np.array([1, 2, 0])), 200 / 3)
+
+
+def test_figures_are_turned_and_averaged():
+    """Rows read accuracy.dah; a mean needs the figure in every task."""
+    a = by_figure({"dah": {"accuracy": 50.0, "map": 0.5}, "jda": {"accuracy": 1 / 3}})
+    b = by_figure({"dah": {"accuracy": 70.0, "map": 0.7}})
+    assert a == {"accuracy": {"dah": 50.0, "jda": 0.333333}, "map": {"dah": 0.5}}
+    assert mean_over_tasks({"p": a, "q": b}) == {"accuracy": {"dah": 60.0}, "map": {"dah": 0.6}}
+
+
+def test_blocks_of_probabilities_are_one_whole(monkeypatch):
+    """Eq. 6 in blocks of two images equals eq. 6 at once; rows sum to one."""
+    rng = np.random.default_rng(0)
+    ut, us = (rng.standard_normal((n, 4)).astype(np.float32) for n in (5, 9))
+    ys = np.arange(9) % 3
+    whole = probabilities(ut, us, ys, 3)
+    monkeypatch.setattr("dah.encoding.QUERIES_AT_ONCE", 2)
+    assert_allclose(probabilities(ut, us, ys, 3), whole, rtol=1e-6)
+    assert_allclose(whole.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_domain_error_between_its_ends():
+    """Separated domains give 0, equal ones about a half; unequal sizes do not fake one."""
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((200, 5)), rng.standard_normal((60, 5))
+    assert domain_error(a, b + 9, 0) == 0
+    assert 0.4 < domain_error(a, b, 0) <= 0.5
+
+
+FIGURES = {"accuracy": {"none": 40.0, "dah": 61.25}, "map": {"dah": 0.5}}
+
+
+def test_the_text_table_reads():
+    """Methods in rows, tasks and mean in columns."""
+    text = text_table("accuracy", {"p-h": FIGURES, "h-s": FIGURES}, FIGURES)
+    assert re.search(r"p-h +h-s +mean\n", text)
+    assert re.search(r"\n +dah +61\.[23] +61\.[23] +61\.[23]$", text)
+
+
+def test_the_page_is_whole_in_itself():
+    """Tables with the best value marked, the curve inside as PNG, nothing loaded from elsewhere."""
+    curve = {"dah": {"recall": [0.1, 1.0], "precision": [1.0, 0.2]}}
+    html = page({"p<h": FIGURES}, FIGURES, {"p<h": curve})
+    assert "<td class=best>61.2" in html
+    assert "p&lt;h" in html
+    assert "p<h" not in html
+    assert "data:image/png;base64,iVBOR" in html
+    assert not re.search(r"https?://|<script|src='(?!data:)", html)
+
+
+def test_activations_come_in_the_order_of_their_images(monkeypatch):
+    """In batches of two as in one, and without a trace of the batch."""
+    torch.manual_seed(0)
+    network = HashNetwork(build_trunk("lenet"), 8)
+    images = torch.rand(5, 3, 28, 28)
+    whole = activations(network, images, lambda batch: batch)
+    monkeypatch.setattr("dah.encoding.BATCH", 2)
+    parts = activations(network, images, lambda batch: batch)
+    assert whole.fc7.shape == (5, 128)
+    assert_allclose(parts.u, whole.u, atol=1e-6)
+    assert_allclose(parts.fc7, whole.fc7, atol=1e-6)

@@ -1,0 +1,147 @@
+"""What dvc.yaml promises: no path from the truth to training, and every file that a stage reads."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+OUTPUTS = ("outs", "metrics", "plots")
+
+
+def paths(stage, *kinds):
+    """The paths under some keys of a stage, whether plain or with options."""
+    for kind in kinds:
+        for entry in STAGES[stage].get(kind, []):
+            yield entry if isinstance(entry, str) else next(iter(entry))
+
+
+def touches(path, other):
+    """Whether one path is the other or lies within it, ${item.x} taken as it stands."""
+    a, b = Path(path).parts, Path(other).parts
+    return a[: len(b)] == b[: len(a)]
+
+
+def readers(path):
+    """The stages that depend on a path."""
+    return {s for s in STAGES if any(touches(path, dep) for dep in paths(s, "deps"))}
+
+
+def downstream(stage):
+    """All stages that a stage's outputs reach."""
+    found, waiting = set(), [stage]
+    while waiting:
+        for output in paths(waiting.pop(), *OUTPUTS):
+            new = readers(output) - found
+            found |= new
+            waiting += new
+    return found
+
+
+def test_only_evaluation_depends_on_the_truth():
+    """data/truth is an input of evaluate alone, and what comes of it reaches the report alone."""
+    assert readers("data/truth") == {"evaluate"}
+    assert downstream("evaluate") == {"report"}
+
+
+def test_only_the_split_reads_the_labels():
+    """data/labels holds both domains' categories; the lists that split writes do not."""
+    assert readers("data/labels") == {"split"}
+    assert "data/raw" not in {dep for s in STAGES for dep in paths(s, "deps") if s != "resize"}
+    assert readers("data/raw") == {"resize"}
+
+
+def test_the_graph_is_what_the_design_draws():
+    """Training leads to evaluation, and not the other way round."""
+    assert downstream("train") == {"encode", "evaluate", "report"}
+    assert downstream("backbone") == {
+        "features", "adapt", "train", "encode", "evaluate", "report",
+    }  # fmt: skip
+    assert downstream("report") == set()
+
+
+def command_paths(stage):
+    """The paths that a stage's command names."""
+    return {word for word in STAGES[stage]["cmd"].split() if "/" in word}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_path_of_a_command_is_declared(stage):
+    """A file that is read or written behind the graph's back could carry labels."""
+    declared = set(paths(stage, "deps", *OUTPUTS))
+    assert command_paths(stage) <= declared
+    used = declared - {d for d in declared if d.endswith(".py")}
+    assert used == command_paths(stage)
+
+
+def imported(path):
+    """Names of the modules, and of what is imported from them, anywhere in a Python file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def project_files(module):
+    """The project's files that importing a dotted name runs, empty packages left out."""
+    parts = module.split(".")
+    for end in range(1, len(parts) + 1):
+        stem = ROOT.joinpath(*parts[:end])
+        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
+            if path.is_file() and (path.stem != "__init__" or list(imported(path))):
+                yield path
+
+
+def code_of(stage):
+    """A stage's script and all that it imports of this project, directly or not."""
+    found, waiting = set(), [ROOT / "stages" / f"{stage}.py"]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            for module in imported(path):
+                waiting += project_files(module)
+    return {str(path.relative_to(ROOT)) for path in found}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_dependencies_on_code_are_the_imports(stage):
+    """A change of a module re-runs exactly the stages that import it."""
+    declared = {path for path in paths(stage, "deps") if path.endswith(".py")}
+    assert declared == code_of(stage)
+
+
+def parameters_read(stage):
+    """Dotted names below the argument ``params`` in a stage's script; a method's are domains."""
+    tree = ast.parse((ROOT / "stages" / f"{stage}.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        names, inner = [], node
+        while isinstance(inner, ast.Attribute):
+            names.insert(0, inner.attr)
+            inner = inner.value
+        if names and isinstance(inner, ast.Name) and inner.id == "params":
+            yield ".".join(["domains"] if names == ["domains_of"] else names)
+
+
+def related(key, other):
+    """Whether one dotted key is the other or a part of it."""
+    return touches(key.replace(".", "/"), other.replace(".", "/")) or touches(
+        other.replace(".", "/"), key.replace(".", "/")
+    )
+
+
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"check"}))
+def test_parameters_that_a_script_reads_are_declared(stage):
+    """A parameter that a stage reads re-runs it when it changes, and no other does."""
+    declared, read = list(paths(stage, "params")), list(parameters_read(stage))
+    assert [name for name in read if not any(related(name, key) for key in declared)] == []
+    assert [key for key in declared if not any(related(key, name) for name in read)] == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_says_what_it_does(stage):
+    """``dvc stage list`` reads as a table of contents."""
+    assert STAGES[stage]["desc"]

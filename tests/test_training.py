@@ -1,0 +1,271 @@
+"""Batches, augmentation, the schedule, rates per layer, methods and one whole fit."""
+
+from dataclasses import replace
+from functools import partial
+from itertools import islice, pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from dah import params
+from dah.data.augment import as_float, augment, centre_crop, colour_deviation
+from dah.data.batches import source_batches, target_batches
+from dah.devices import choose_device
+from dah.errors import UserError
+from dah.methods import hash_terms, sees_target, settings
+from dah.networks import HashNetwork, Outputs, build_trunk
+from dah.training import check_finite, fit, learning_rate, optimiser
+
+DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_source_batch_holds_k_images_of_each_category_once():
+    """Balanced, in random order, no image twice before all of its category were drawn."""
+    labels = torch.tensor([0] * 7 + [1] * 3 + [2] * 6)
+    batches = list(islice(source_batches(labels, 3, generator()), 14))
+    for batch in batches:
+        assert_close(labels[batch].bincount(), torch.tensor([3, 3, 3]))
+    assert any(labels[batch].tolist() != sorted(labels[batch].tolist()) for batch in batches)
+    drawn = torch.cat(batches)
+    for label, count in ((0, 7), (1, 3), (2, 6)):
+        sequence = drawn[labels[drawn] == label]
+        assert_close(sequence.unique(), torch.nonzero(labels == label).ravel())
+        counts = sequence.bincount(minlength=16)[labels == label]
+        assert counts.max() - counts.min() <= 1
+        assert len(sequence) == 14 * 3 >= count
+
+
+def test_a_small_source_category_is_repeated():
+    """One image of a category fills its K places."""
+    batch = next(source_batches(torch.tensor([1, 0, 0, 0]), 3, generator()))
+    assert sorted(batch.tolist()) == [0, 0, 0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("count", "size", "steps"), [(10, 4, 3), (8, 4, 2), (3, 8, 1), (1, 5, 1)])
+def test_target_batches_pass_over_all_images(count, size, steps):
+    """All images in ceil(count / size) full batches, the last one filled up from the start."""
+    batches = list(target_batches(count, size, generator()))
+    assert [len(batch) for batch in batches] == [size] * steps
+    order = torch.cat(batches)
+    assert_close(order[:count].sort().values, torch.arange(count))
+    for place in range(count, steps * size):
+        assert order[place] == order[place - count]
+
+
+def pixels(n=6, side=32, seed=0):
+    return torch.randint(0, 256, (n, side, side, 3), dtype=torch.uint8, generator=generator(seed))
+
+
+def test_without_randomness_augmentation_of_a_full_window_is_the_identity():
+    """aspect 1, no mirror, no colour, window = image: resampling gives every pixel back."""
+    options = params.Augment(aspect=1.0, flip=False, colour=0.0)
+    images = pixels(side=28)
+    view = augment(images, generator(), size=28, options=options, deviation=torch.eye(3))
+    assert_close(view, as_float(images), atol=1e-5, rtol=0)
+
+
+def test_windows_lie_inside_the_image_and_move():
+    """A ramp along both axes shows where a window lies: never outside, nearly everywhere inside."""
+    n, side, size = 400, 32, 28
+    ramp = torch.arange(side, dtype=torch.uint8) * 8
+    images = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side)], dim=2)
+    images = torch.cat([images, images[:, :, :1]], dim=2).expand(n, -1, -1, -1)
+    options = params.Augment(aspect=1.0, flip=False, colour=0.0)
+    view = augment(images, generator(), size=size, options=options, deviation=torch.eye(3))
+    left, top = (255 / 8 * view[:, axis].amin(dim=(1, 2)) for axis in (0, 1))
+    for edge in (left, top):
+        assert edge.min() >= 0
+        assert edge.max() <= side - size + 1e-3
+        assert edge.min() < 0.2
+        assert edge.max() > side - size - 0.2
+    assert torch.corrcoef(torch.stack([left, top]))[0, 1].abs() < 0.2
+
+
+def test_aspects_stay_within_their_range():
+    """Width : height of the window, read off the ramp, is log-uniform in [1 / aspect, aspect]."""
+    n, side, size = 400, 64, 28
+    ramp = torch.arange(side, dtype=torch.uint8) * 4
+    images = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side)], dim=2)
+    images = torch.cat([images, images[:, :, :1]], dim=2).expand(n, -1, -1, -1)
+    options = params.Augment(aspect=1.5, flip=False, colour=0.0)
+    view = (
+        255 / 4 * augment(images, generator(), size=size, options=options, deviation=torch.eye(3))
+    )
+    width, height = ((view[:, axis].amax((1, 2)) - view[:, axis].amin((1, 2))) for axis in (0, 1))
+    ratio = (width / height).log() / torch.tensor(1.5).log()
+    assert ratio.abs().max() <= 1.001
+    assert_close(ratio.mean().item(), 0.0, atol=0.1, rtol=0)
+    assert_close(ratio.std().item(), 1 / 3**0.5, atol=0.05, rtol=0)
+    assert_close((width * height).sqrt(), torch.full((n,), 27.0), atol=0.6, rtol=0)
+
+
+def test_half_of_the_images_are_mirrored():
+    """And only where flip is set."""
+    images = pixels(n=300, side=28)
+    for flip in (False, True):
+        options = params.Augment(aspect=1.0, flip=flip, colour=0.0)
+        view = augment(images, generator(), size=28, options=options, deviation=torch.eye(3))
+        mirrored = (view - as_float(images).flip(3)).abs().amax((1, 2, 3)) < 1e-5
+        assert mirrored.sum() in (range(110, 190) if flip else [0])
+
+
+def test_colours_vary_as_the_pixels_do():
+    """The deviation is a square root of the covariance of RGB, and shifts have its covariance."""
+    a, b = pixels(seed=1) // 2, pixels(n=3, seed=2)
+    b[..., 1] = b[..., 0]
+    deviation = colour_deviation(a, b)
+    values = torch.cat([a.reshape(-1, 3), b.reshape(-1, 3)]).double().T / 255
+    assert_close(
+        (deviation @ deviation.T).double(), torch.cov(values, correction=0), atol=1e-6, rtol=1e-4
+    )
+    grey = torch.full((4000, 4, 4, 3), 128, dtype=torch.uint8)
+    options = params.Augment(aspect=1.0, flip=False, colour=0.1)
+    view = augment(grey, generator(), size=4, options=options, deviation=deviation)
+    shift = (view - 128 / 255)[:, :, 0, 0]
+    assert_close(torch.cov(shift.T), 0.01 * deviation @ deviation.T, atol=1e-4, rtol=0.1)
+
+
+def test_centre_crop_takes_the_middle():
+    """Two pixels are cut off each side of 32 for a network of 28."""
+    images = pixels(side=32)
+    assert_close(centre_crop(images, 28), as_float(images[:, 2:30, 2:30]))
+
+
+def test_the_rate_falls_log_linearly():
+    """From 1e-3 to 1e-4 in five epochs: a constant ratio; one epoch has the first rate."""
+    options = replace(DEFAULT.train, epochs=5, learning_rate=1e-3, final_learning_rate=1e-4)
+    rates = [learning_rate(epoch, options) for epoch in range(5)]
+    assert_close(rates[0], 1e-3)
+    assert_close(rates[-1], 1e-4)
+    assert_close([a / b for a, b in pairwise(rates)], [10**0.25] * 4)
+    assert_close(learning_rate(0, replace(options, epochs=1)), 1e-3)
+
+
+def test_rates_and_decay_per_layer():
+    """Trunk at a tenth, biases at twice their layer's rate and without decay; each once."""
+    network = HashNetwork(build_trunk("lenet"), 8)
+    found = {}
+    for group in optimiser(network, DEFAULT.train).param_groups:
+        for parameter in group["params"]:
+            assert id(parameter) not in found
+            found[id(parameter)] = (group["factor"], group["weight_decay"])
+    for name, parameter in network.named_parameters():
+        factor = 0.1 if name.startswith("trunk.") else 1.0
+        bias = name.endswith(".bias")
+        assert_close(found.pop(id(parameter)), (factor * (2 if bias else 1), 0.0 if bias else 5e-4))
+    assert not found
+
+
+def outputs(n, seed):
+    layers = tuple(torch.randn(n, width, generator=generator(seed)) for width in (5, 4, 3))
+    return Outputs(layers, torch.tanh(layers[-1]))
+
+
+def test_methods_differ_in_their_terms():
+    """dah has all four terms, dah-e no entropy, noda nothing of the target."""
+    y = torch.tensor([0, 0, 1, 1])
+    names = {}
+    for method in ("dah", "dah-e", "noda"):
+        target = outputs(4, 1) if sees_target(method) else None
+        terms = hash_terms(outputs(4, 0), target, y, 2, settings(method, DEFAULT.dah))
+        names[method] = set(terms)
+    assert names["dah"] == {"hash", "quantization", "mmd", "entropy"}
+    assert names["dah-e"] == {"hash", "quantization", "mmd"}
+    assert names["noda"] == {"hash", "quantization"}
+
+
+def test_terms_are_linear_in_their_weights():
+    """J = L + gamma M + eta H + quantization Q: doubling a weight doubles its term alone."""
+    y = torch.tensor([0, 0, 1, 1])
+    once = hash_terms(outputs(4, 0), outputs(4, 1), y, 2, DEFAULT.dah)
+    for key, name in (("gamma", "mmd"), ("eta", "entropy"), ("quantization", "quantization")):
+        weights = replace(DEFAULT.dah, **{key: 2 * getattr(DEFAULT.dah, key)})
+        twice = hash_terms(outputs(4, 0), outputs(4, 1), y, 2, weights)
+        for other, value in once.items():
+            assert_close(twice[other], value * (2 if other == name else 1))
+
+
+def small_fit(method="dah", seed=0, **changes):
+    """Two categories of flat colours, two epochs; the network and its records."""
+    labels = torch.arange(40) % 2
+    shade = torch.where(labels == 1, 200, 50).to(torch.uint8)
+    source = shade[:, None, None, None].expand(-1, 28, 28, 3).contiguous()
+    target = (source // 2)[:25].contiguous()
+    options = replace(DEFAULT.train, epochs=2, seed=seed, **changes)
+    torch.manual_seed(seed)
+    network = HashNetwork(build_trunk("lenet"), 8)
+    view = partial(augment, size=28, options=options.augment, deviation=torch.eye(3) / 4)
+    records = list(fit(network, source, labels, target, view, method, DEFAULT.dah, options))
+    return network, records
+
+
+def test_a_fit_repeats_itself_to_the_last_bit():
+    """Same seed, same weights; another seed, other weights."""
+    first, records = small_fit()
+    again, more = small_fit()
+    other, _ = small_fit(seed=1)
+    assert records == more
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name])
+    assert not torch.equal(first.fc8.weight, other.fc8.weight)
+
+
+def test_records_name_every_term_and_add_up():
+    """The objective is the sum of the terms; one record per epoch."""
+    _, records = small_fit()
+    assert len(records) == 2
+    for record in records:
+        terms = [record[name] for name in ("hash", "quantization", "mmd", "entropy")]
+        assert_close(record["objective"], sum(terms), rtol=1e-5, atol=1e-5)
+
+
+def test_the_target_changes_nothing_without_adaptation():
+    """noda's weights do not depend on the target's pixels, dah's do; batch norm included."""
+    network = {}
+    for method in ("noda", "dah"):
+        for shift in (0, 90):
+            labels = torch.arange(20) % 2
+            source = pixels(20, 28)
+            options = replace(DEFAULT.train, epochs=1)
+            torch.manual_seed(0)
+            net = HashNetwork(build_trunk("lenet"), 8)
+            view = partial(augment, size=28, options=options.augment, deviation=torch.eye(3))
+            target = pixels(20, 28, seed=5) // 2 + shift
+            list(fit(net, source, labels, target, view, method, DEFAULT.dah, options))
+            network[method, shift] = net.state_dict()
+    for name in network["noda", 0]:
+        assert torch.equal(network["noda", 0][name], network["noda", 90][name])
+    assert not torch.equal(
+        network["dah", 0]["norm.running_mean"], network["dah", 90]["norm.running_mean"]
+    )
+
+
+def test_a_frozen_trunk_keeps_its_weights():
+    """trunk_factor 0 trains the hash layer alone."""
+    torch.manual_seed(0)
+    before = build_trunk("lenet").state_dict()
+    network, _ = small_fit(trunk_factor=0.0)
+    for name, value in network.trunk.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_divergence_is_an_error_with_its_term_and_remedy():
+    """A rate far too high ends the training with a sentence, not with a file of nan."""
+    with pytest.raises(UserError, match=r"diverged in epoch \d: .* lower train\.learning_rate"):
+        small_fit(learning_rate=1e25, final_learning_rate=1e25)
+    with pytest.raises(UserError, match="diverged in epoch 3: mmd is nan"):
+        check_finite({"hash": 1.0, "mmd": float("nan")}, 3)
+
+
+def test_a_missing_gpu_is_said_so(monkeypatch):
+    """cuda is not silently replaced; auto is."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == torch.device("cpu")
+    with pytest.raises(UserError, match=r"train\.device is cuda, but torch finds no GPU"):
+        choose_device("cuda")
