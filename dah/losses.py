@@ -37,8 +37,8 @@ def mk_mmd(xs: Tensor, xt: Tensor) -> Tensor:
     pairs = ((s1, s2), (t1, t2), (s1, t2), (s2, t1))
     squared = torch.stack([(x - y).square().sum(dim=1) for x, y in pairs])
     sigma = squared.detach().median().clamp_min(SMALLEST_SIGMA)
-    scaled = squared / sigma
-    k = sum(torch.exp(-scaled * 2.0**-q) for q in OCTAVES) / len(OCTAVES)
+    shares = torch.tensor([2.0**-q for q in OCTAVES], dtype=squared.dtype, device=squared.device)
+    k = torch.exp(-squared[..., None] / sigma * shares).mean(dim=2)
     return (k[0] + k[1] - k[2] - k[3]).mean()
 
 

@@ -68,8 +68,8 @@ def fit(
     draw = torch.Generator().manual_seed(options.seed)
     noise = torch.Generator(device).manual_seed(options.seed)
     batches = source_batches(labels.cpu(), dah.samples_per_class, draw)
+    network.to(memory_format=torch.channels_last).train()
     sgd = optimiser(network, options)
-    network.train()
     for epoch in range(options.epochs):
         for group in sgd.param_groups:
             group["lr"] = group["factor"] * learning_rate(epoch, options)

@@ -37,7 +37,7 @@ def main(params: Params, given: Namespace) -> None:
         "jda": lambda: adapt.jda(Xs, ys, Xt, jda.dim, jda.mu, jda.rounds),
     }
     for name in tqdm(methods, "adapt", unit="method"):
-        Zs, Zt = methods[name]()
+        Zs, Zt = map(unit_rows, methods[name]())
         labels = nearest_neighbour(Zs, ys, Zt), linear_svm(Zs, ys, Zt)
         rows = zip(lists.target_ids, *labels, strict=True)
         write_table(given.out / f"{name}.csv", PREDICTIONS, rows)

@@ -16,16 +16,20 @@ class LeNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            nn.Conv2d(3, 32, 5),
-            nn.ReLU(),
+            nn.Conv2d(3, 20, 5),
             nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 5),
             nn.ReLU(),
+            nn.Conv2d(20, 50, 5),
             nn.MaxPool2d(2),
+            nn.ReLU(),
             nn.Flatten(),
         )
-        self.fc6 = nn.Sequential(nn.Linear(64 * 4 * 4, 256), nn.ReLU())
+        self.fc6 = nn.Sequential(nn.Linear(50 * 4 * 4, 256), nn.ReLU())
         self.fc7 = nn.Sequential(nn.Linear(256, 128), nn.ReLU())
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         fc6 = self.fc6(self.convolutions(2 * images - 1))

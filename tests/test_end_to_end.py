@@ -1,0 +1,133 @@
+"""The real pipeline by real DVC, reduced to two epochs, in a repository of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from numpy.testing import assert_allclose
+
+from dah.artifacts import read_codes
+
+ROOT = Path(__file__).parents[1]
+REDUCED = {
+    "  epochs: 30": "  epochs: 2",
+    "  epochs: 8": "  epochs: 1",
+    "  - hand-scene\n": "",
+    "  - noda\n": "",
+}
+
+
+def run(repository, *command, code=0):
+    """A command's output; fails with all of it where the exit code is another."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "GIT_CONFIG_GLOBAL": os.devnull}
+    identity = {
+        f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    result = subprocess.run(
+        command,
+        cwd=repository,
+        env=environment | identity,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == code, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A clone of the committed project with small parameters, reproduced once and committed."""
+    folder = tmp_path_factory.mktemp("clone") / "dah"
+    files = run(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, files.split("\0")):
+        if name.startswith(("tests/", "metrics/", "dvc.lock")) or not (ROOT / name).exists():
+            continue
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    text = (folder / "params.yaml").read_text(encoding="utf-8")
+    for old, new in REDUCED.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    run(folder, "git", "init", "--quiet")
+    run(folder, "dvc", "repro")
+    run(folder, "git", "add", "--all")
+    run(folder, "git", "commit", "--quiet", "--message", "run")
+    return folder
+
+
+@pytest.mark.slow
+def test_every_promised_file_is_there(repository):
+    """Codes, predictions, metrics, curves and the page, for every task and method."""
+    figures = json.loads((repository / "metrics/print-hand.json").read_text())
+    assert set(figures["accuracy"]) == {"none", "gfk", "tca", "coral", "jda", "dah", "dah-e"}
+    assert set(figures["map"]) == set(figures["map_cross"]) == {"dah", "dah-e"}
+    assert figures == json.loads((repository / "metrics/summary.json").read_text())
+    codes = read_codes(repository / "data/codes/print-hand/dah.h5")
+    assert (codes.bits, codes.source.shape, codes.target.shape) == (64, (900, 8), (899, 8))
+    assert_allclose(codes.probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert "Precision and recall, print-hand" in (repository / "metrics/report.html").read_text()
+    assert (repository / "metrics/training/print-hand/dah/plots/metrics/objective.tsv").exists()
+
+
+@pytest.mark.slow
+def test_a_second_repro_does_nothing(repository):
+    """No stage runs twice, and git sees no change."""
+    assert "Running stage" not in run(repository, "dvc", "repro")
+    assert run(repository, "git", "status", "--porcelain") == ""
+
+
+@pytest.mark.slow
+def test_a_forced_training_gives_the_same_bytes(repository):
+    """Two runs with one seed: identical codes, metrics and curves."""
+    before = (repository / "data/codes/print-hand/dah.h5").read_bytes()
+    stages = "train@print-hand-dah", "encode@print-hand-dah", "evaluate@print-hand"
+    run(repository, "dvc", "repro", "--single-item", "--force", *stages)
+    assert (repository / "data/codes/print-hand/dah.h5").read_bytes() == before
+    assert run(repository, "git", "status", "--porcelain") == ""
+
+
+@pytest.mark.slow
+def test_an_experiment_runs_what_depends_on_it_alone(repository):
+    """bits = 16 trains again and leaves images, trunk, features and baselines as they are."""
+    log = run(repository, "dvc", "exp", "run", "-S", "dah.bits=16", "--name", "short")
+    ran = {line.split("'")[1].split("@")[0] for line in log.splitlines() if "Running stage" in line}
+    assert ran == {"check", "train", "encode", "evaluate", "report"}
+    assert read_codes(repository / "data/codes/print-hand/dah.h5").target.shape == (899, 2)
+    metrics = run(repository, "dvc", "metrics", "diff")
+    assert "map.dah" in metrics
+    assert "dah.bits" in run(repository, "dvc", "params", "diff")
+    shown = run(repository, "dvc", "exp", "show", "--csv")
+    assert "accuracy.dah" in shown
+    assert "short" in shown
+    run(repository, "dvc", "plots", "show")
+    page = (repository / "dvc_plots/index.html").read_text(encoding="utf-8")
+    assert "objective" in page
+    assert '"field": "method"' in page
+
+
+@pytest.mark.slow
+def test_a_mistake_ends_in_one_clear_line(repository):
+    """DVC passes on the stage's sentence and fails before any work."""
+    path = repository / "params.yaml"
+    text = path.read_text(encoding="utf-8")
+    for key, value, message, stages in (
+        (
+            "samples_per_class: 5",
+            "samples_per_class: 91",
+            "dah.samples_per_class is 91, but category",
+            2,
+        ),
+        ("eta: 1.0", "eta: 1.0\n  etta: 2", "section dah has the unknown key 'etta'", 1),
+    ):
+        path.write_text(text.replace(key, value), encoding="utf-8")
+        log = run(repository, "dvc", "repro", code=255)
+        assert message in log
+        assert "Traceback" not in log
+        assert log.count("Running stage") == stages
+    path.write_text(text, encoding="utf-8")
