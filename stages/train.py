@@ -21,6 +21,7 @@ from stages.command import run
 def main(params: Params, given: Namespace) -> None:
     options, dah = params.train, params.dah
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.manual_seed(options.seed)
     device = choose_device(options.device)
     trunk = load_trunk(given.backbone)

@@ -13,7 +13,7 @@ from dah.artifacts import read_codes
 
 ROOT = Path(__file__).parents[1]
 REDUCED = {
-    "  epochs: 30": "  epochs: 2",
+    "  epochs: 36": "  epochs: 2",
     "  epochs: 8": "  epochs: 1",
     "  - hand-scene\n": "",
     "  - noda\n": "",
