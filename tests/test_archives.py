@@ -202,17 +202,23 @@ def test_a_header_that_announces_terabytes_is_refused(tmp_path):
             list(read_members(tmp_path / "a.tar.gz"))
 
 
-@pytest.mark.parametrize("form", ["tar", "tar.gz", "tar.xz", "zip"])
-def test_a_truncated_archive_is_never_taken_for_a_whole_one(tmp_path, form):
-    """Cut at any of many places, also between two members, it is refused."""
+def six_photos(folder, form):
+    """An archive of six members of 700 random bytes."""
     rng = np.random.default_rng(0)
     members = [(f"mug/{i}.jpg", rng.bytes(700)) for i in range(6)]
-    path = tmp_path / f"a.{form}"
+    path = folder / f"a.{form}"
     if form == "zip":
         zip_of(path, *members)
     else:
         entries = [(header(name), data) for name, data in members]
         tar_of(path, *entries, mode={"tar": "w"}.get(form, f"w:{form[4:]}"))
+    return path
+
+
+@pytest.mark.parametrize("form", ["tar", "tar.gz", "tar.xz", "zip"])
+def test_a_truncated_archive_is_never_taken_for_a_whole_one(tmp_path, form):
+    """Cut at any of many places, also between two members, it is refused."""
+    path = six_photos(tmp_path, form)
     data = path.read_bytes()
     end = 6 * 1536 + 1 if form == "tar" else len(data)
     for cut in [*range(300, end, 211), *range(1536, end, 1536)]:
@@ -224,13 +230,7 @@ def test_a_truncated_archive_is_never_taken_for_a_whole_one(tmp_path, form):
 @pytest.mark.parametrize("form", ["tar", "tar.gz", "zip"])
 def test_a_damaged_archive_is_refused(tmp_path, form):
     """One byte of a header, or of compressed data, is enough."""
-    rng = np.random.default_rng(0)
-    members = [(f"mug/{i}.jpg", rng.bytes(700)) for i in range(6)]
-    path = tmp_path / f"a.{form}"
-    if form == "zip":
-        zip_of(path, *members)
-    else:
-        tar_of(path, *((header(n), d) for n, d in members), mode={"tar": "w"}.get(form, "w:gz"))
+    path = six_photos(tmp_path, form)
     data = bytearray(path.read_bytes())
     data[3 * 1536 + 10 if form == "tar" else 2000] ^= 0xFF
     path.write_bytes(data)

@@ -70,12 +70,17 @@ def test_without_randomness_augmentation_of_a_full_window_is_the_identity():
     assert_close(view, as_float(images), atol=1e-5, rtol=0)
 
 
+def ramps(n, side, step):
+    """Images whose red tells the column and whose green tells the row, in steps of grey."""
+    ramp = torch.arange(side, dtype=torch.uint8) * step
+    images = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side)], dim=2)
+    return torch.cat([images, images[:, :, :1]], dim=2).expand(n, -1, -1, -1)
+
+
 def test_windows_lie_inside_the_image_and_move():
     """A ramp along both axes shows where a window lies: never outside, nearly everywhere inside."""
     n, side, size = 400, 32, 28
-    ramp = torch.arange(side, dtype=torch.uint8) * 8
-    images = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side)], dim=2)
-    images = torch.cat([images, images[:, :, :1]], dim=2).expand(n, -1, -1, -1)
+    images = ramps(n, side, step=8)
     options = params.Augment(aspect=1.0, flip=False, colour=0.0)
     view = augment(images, generator(), size=size, options=options, deviation=torch.eye(3))
     left, top = (255 / 8 * view[:, axis].amin(dim=(1, 2)) for axis in (0, 1))
@@ -90,9 +95,7 @@ def test_windows_lie_inside_the_image_and_move():
 def test_aspects_stay_within_their_range():
     """Width : height of the window, read off the ramp, is log-uniform in [1 / aspect, aspect]."""
     n, side, size = 400, 64, 28
-    ramp = torch.arange(side, dtype=torch.uint8) * 4
-    images = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side)], dim=2)
-    images = torch.cat([images, images[:, :, :1]], dim=2).expand(n, -1, -1, -1)
+    images = ramps(n, side, step=4)
     options = params.Augment(aspect=1.5, flip=False, colour=0.0)
     view = (
         255 / 4 * augment(images, generator(), size=size, options=options, deviation=torch.eye(3))
