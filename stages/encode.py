@@ -1,13 +1,13 @@
 """Export hash codes and the target's category probabilities of one trained network."""
 
 from argparse import Namespace
-from pathlib import Path
+from functools import partial
 
 from dah.artifacts import Codes, write_codes
 from dah.checkpoints import load_network
 from dah.codes import pack, unpack
 from dah.data.augment import centre_crop
-from dah.data.pictures import read_pixels
+from dah.data.pictures import read_task
 from dah.data.tasks import read_lists
 from dah.devices import choose_device
 from dah.encoding import activations, domain_error, probabilities
@@ -19,16 +19,11 @@ def main(params: Params, given: Namespace) -> None:
     device = choose_device(params.train.device)
     network = load_network(given.model).to(device)
     lists = read_lists(given.lists)
-    ids = lists.source_ids, lists.target_ids
-
-    def outputs(domain: str, wanted: list[str]):
-        path: Path = given.images / f"{domain}.h5"
-        pixels = read_pixels(path, wanted, network.input_size).to(device)
-        return activations(network, pixels, lambda batch: centre_crop(batch, network.input_size))
-
+    view = partial(centre_crop, size=network.input_size)
+    domains = params.domains_of(given.task)
     source, target = (
-        outputs(domain, wanted)
-        for domain, wanted in zip(params.domains_of(given.task), ids, strict=True)
+        activations(network, pixels.to(device), view)
+        for pixels in read_task(given.images, domains, lists, network.input_size)
     )
     bits, ys, categories = params.dah.bits, lists.source_labels, len(lists.categories)
     codes = pack(source.u), pack(target.u)

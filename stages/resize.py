@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dah.artifacts import write_images
-from dah.data.archives import read_members
+from dah.data.archives import member_names, read_members
 from dah.data.decode import decode_all
 from dah.data.identity import opaque_ids, shuffled
 from dah.errors import UserError
@@ -26,7 +26,7 @@ def squares(archive: Path, size: int, rows: np.ndarray) -> Iterator[tuple[int, n
 
 
 def main(params: Params, given: Namespace) -> None:
-    files = [name for name, _ in read_members(given.archive)]
+    files = member_names(given.archive)
     ids = opaque_ids(given.domain, files, params.dataset.seed)
     rows = shuffled(ids)
     size = params.images.size

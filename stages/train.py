@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from dah.checkpoints import load_trunk, write_model
 from dah.data.augment import augment, colour_deviation
-from dah.data.pictures import read_pixels
+from dah.data.pictures import read_task
 from dah.data.tasks import read_lists
 from dah.devices import choose_device
 from dah.networks import HashNetwork
@@ -26,10 +26,9 @@ def main(params: Params, given: Namespace) -> None:
     device = choose_device(options.device)
     trunk = load_trunk(given.backbone)
     lists = read_lists(given.lists)
-    ids = lists.source_ids, lists.target_ids
+    domains = params.domains_of(given.task)
     source, target = (
-        read_pixels(given.images / f"{domain}.h5", wanted, trunk.input_size).to(device)
-        for domain, wanted in zip(params.domains_of(given.task), ids, strict=True)
+        pixels.to(device) for pixels in read_task(given.images, domains, lists, trunk.input_size)
     )
     labels = torch.from_numpy(lists.source_labels).to(device)
     network = HashNetwork(trunk, dah.bits).to(device)

@@ -96,6 +96,19 @@ def read_members(path: Path, wanted: Callable[[str], bool] = bool) -> Iterator[t
         ) from error
 
 
+def member_names(path: Path) -> list[str]:
+    """The names of what ``read_members`` would give, in its order, no file's contents read."""
+    names: list[str] = []
+
+    def noted(name: str) -> bool:
+        names.append(name)
+        return False
+
+    for _ in read_members(path, noted):
+        pass
+    return names
+
+
 def describe(head: bytes) -> str:
     """What a file that is no archive seems to be, from its first bytes, in a few words."""
     if not head:

@@ -6,15 +6,26 @@ import torch
 from torch import Tensor
 
 from dah.artifacts import read_images
+from dah.data.tasks import Lists
 from dah.errors import UserError
 from dah.tables import rows_of
 
 
-def read_pixels(path: Path, ids: list[str], smallest: int) -> Tensor:
-    """The images of the given ids, uint8 ``(n, size, size, 3)``.
+def read_task(
+    folder: Path, domains: tuple[str, str], lists: Lists, smallest: int
+) -> tuple[Tensor, Tensor]:
+    """The images of a task's source and of its target, each uint8 ``(n, size, size, 3)``.
 
     Raises ``UserError`` where one is missing or they are smaller than ``smallest`` pixels.
     """
+    source, target = (folder / f"{domain}.h5" for domain in domains)
+    return (
+        _read(source, lists.source_ids, smallest),
+        _read(target, lists.target_ids, smallest),
+    )
+
+
+def _read(path: Path, ids: list[str], smallest: int) -> Tensor:
     images, stored = read_images(path)
     if images.shape[1] < smallest:
         raise UserError(
