@@ -28,8 +28,8 @@ def plain(path: Path, size: int) -> Iterator[np.ndarray]:
 
 
 def ours(path: Path, size: int, threads: int | None) -> Iterator[np.ndarray]:
-    for _, square in decode_all(read_members(path), size, threads):
-        yield square
+    for _, picture in decode_all(read_members(path), size, threads):
+        yield picture.square
 
 
 def measure(loop: str, path: Path, size: int) -> tuple[int, float, float, float]:

@@ -7,29 +7,40 @@ from pathlib import Path
 
 from dah import params
 from dah.errors import UserError
-from dah.report import TITLES, text_table
+from dah.presets import apply_preset
+from dah.report import text_tables
 from dah.tables import read_json
 
 METRICS = Path("metrics")
 PARAMS = Path("params.yaml")
+PRESETS = Path("presets")
 
 
 def results() -> None:
     """Print the tables of the last run."""
     summary = read_json(METRICS / "summary.json")
     tasks = {task: read_json(METRICS / f"{task}.json") for task in params.load(PARAMS).tasks}
-    for figure in (title for title in TITLES if title in summary):
-        print(text_table(figure, tasks, summary), end="\n\n")
-    print(f"Tables and curves to look at: {METRICS / 'report.html'}")
+    print(text_tables(tasks, summary, read_json(METRICS / "domains.json")))
+    print(f"\nTables and curves to look at: {METRICS / 'report.html'}")
+
+
+def preset(name: str) -> None:
+    """Set the parameters of a preset in params.yaml."""
+    apply_preset(name, PRESETS, PARAMS)
+    print(f"{PARAMS} now has the values of {PRESETS / name}.yaml; `git diff {PARAMS}` shows them")
 
 
 def main() -> None:
     parser = ArgumentParser(prog="python -m dah", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("results", help="print the tables of the last run")
-    parser.parse_args()
+    commands.add_parser("results", help=results.__doc__).set_defaults(call=results)
+    command = commands.add_parser("preset", help=preset.__doc__)
+    command.add_argument("name", help="digits, office31, ...: a file of presets/ without .yaml")
+    command.set_defaults(call=preset)
+    given = vars(parser.parse_args())
+    call, _ = given.pop("call"), given.pop("command")
     try:
-        results()
+        call(**given)
         sys.stdout.flush()
     except UserError as error:
         sys.exit(f"dah: {error}")

@@ -52,13 +52,34 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_images(
     path: Path, images: Iterable[tuple[int, np.ndarray]], ids: Sequence[str], size: int
 ) -> None:
-    """Store squares uint8 ``(size, size, 3)``, contiguous, each with its row, one at a time."""
-    with replacing(path) as part, h5py.File(part, "w") as file:
-        file.attrs["dah"] = "images"
-        file["id"] = _bytes(ids)
-        stored = file.create_dataset("image", (len(ids), size, size, 3), np.uint8)
-        for row, image in images:
-            stored[row] = image
+    """Store squares uint8 ``(size, size, 3)``, contiguous, each with its row, one at a time.
+
+    Ids whose rows do not come are left out.
+    """
+    with replacing(path) as part:
+        given = np.zeros(len(ids), bool)
+        with h5py.File(part, "w") as file:
+            stored = _new_images(file, ids, size)
+            for row, image in images:
+                stored[row] = image
+                given[row] = True
+        if not given.all():
+            _leave_out(part, given)
+
+
+def _new_images(file: h5py.File, ids: Sequence[str], size: int) -> h5py.Dataset:
+    file.attrs["dah"] = "images"
+    file["id"] = _bytes(ids)
+    return file.create_dataset("image", (len(ids), size, size, 3), np.uint8)
+
+
+def _leave_out(path: Path, kept: np.ndarray) -> None:
+    """Keep some rows of a file of images, one image in memory."""
+    with replacing(path) as part, h5py.File(path) as old, h5py.File(part, "w") as new:
+        ids = _strings(old["id"][:][kept])
+        stored = _new_images(new, ids, old["image"].shape[1])
+        for row, source in enumerate(np.flatnonzero(kept)):
+            stored[row] = old["image"][source]
 
 
 def read_images(path: Path) -> tuple[np.ndarray, list[str]]:

@@ -42,9 +42,13 @@ def load_trunk(path: Path) -> nn.Module:
 
 
 def load_network(path: Path) -> HashNetwork:
-    """A trained hash network; its config is ``{"trunk": name, "bits": d}``."""
+    """A trained hash network; its config is ``{"trunk": name, "bits": d, "bottleneck": width}``."""
     state, config = read_model(path)
-    return _filled(path, state, lambda: HashNetwork(build_trunk(config["trunk"]), config["bits"]))
+
+    def build() -> HashNetwork:
+        return HashNetwork(build_trunk(config["trunk"]), config["bits"], config["bottleneck"])
+
+    return _filled(path, state, build)
 
 
 def _filled(path: Path, state: Mapping[str, torch.Tensor], build: Callable[[], Network]) -> Network:

@@ -9,10 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor
+from torch import Tensor, nn
 
 from dah.losses import category_log_probabilities
-from dah.networks import HashNetwork
 
 BATCH = 256
 QUERIES_AT_ONCE = 1024
@@ -28,9 +27,12 @@ class Activations:
 
 @torch.inference_mode()
 def activations(
-    network: HashNetwork, inputs: Tensor, view: Callable[[Tensor], Tensor]
+    network: nn.Module, inputs: Tensor, view: Callable[[Tensor], Tensor]
 ) -> Activations:
-    """fc7 and u of all rows of `inputs`, in evaluation mode, `view` applied to each batch."""
+    """fc7 and u of all rows of `inputs`, in evaluation mode, `view` applied to each batch.
+
+    `network` is a ``HashNetwork`` or the ``HashHead`` of one with an fc7 of its own.
+    """
     network.eval()
     fc7, u = [], []
     for batch in inputs.split(BATCH):

@@ -42,22 +42,23 @@ def code_figures(
 
 
 def by_figure(methods: Mapping[str, Mapping[str, float]]) -> Figures:
-    """``{method: {figure: value}}`` turned into ``{figure: {method: value}}``, six digits kept."""
+    """``{method: {figure: value}}`` turned into ``{figure: {method: value}}``, six decimals."""
     figures: Figures = {}
     for method, values in methods.items():
         for figure, value in values.items():
-            figures.setdefault(figure, {})[method] = round(value, 6)
+            kept = round(value, 6) if isinstance(value, float) else value
+            figures.setdefault(figure, {})[method] = kept
     return figures
 
 
 def mean_over_tasks(tasks: Mapping[str, Figures]) -> Figures:
-    """The mean of each figure and method over the tasks that all have it."""
-    first = next(iter(tasks.values()))
+    """The mean of each figure and method over the tasks that have it: those with target labels."""
+    values: dict[str, dict[str, list[float]]] = {}
+    for task in tasks.values():
+        for figure, methods in task.items():
+            for method, value in methods.items():
+                values.setdefault(figure, {}).setdefault(method, []).append(value)
     return {
-        figure: {
-            method: round(float(np.mean([task[figure][method] for task in tasks.values()])), 6)
-            for method in methods
-            if all(method in task.get(figure, {}) for task in tasks.values())
-        }
-        for figure, methods in first.items()
+        figure: {method: round(float(np.mean(over)), 6) for method, over in methods.items()}
+        for figure, methods in values.items()
     }

@@ -62,7 +62,7 @@ Share = Annotated[float, AtLeast(0), AtMost(1)]
 
 @dataclass(frozen=True)
 class Dataset:
-    name: Literal["digits"]
+    name: Literal["digits", "office31", "office_home", "folder"]
     path: str | None
     seed: Seed
 
@@ -70,12 +70,13 @@ class Dataset:
 @dataclass(frozen=True)
 class Images:
     size: Annotated[int, AtLeast(8), AtMost(4096)]
+    on_error: Literal["stop", "skip"]
 
 
 @dataclass(frozen=True)
 class Backbone:
-    name: Literal["lenet"]
-    weights: Literal["letters"]
+    name: str
+    weights: str
     epochs: Count
     seed: Seed
 
@@ -102,9 +103,12 @@ class Train:
     epochs: Count
     learning_rate: Positive
     final_learning_rate: Positive
+    finetune: Literal["all", "head"]
+    bottleneck: Count
     trunk_factor: Share
     momentum: Annotated[float, AtLeast(0), AtMost(0.999)]
     weight_decay: Weight
+    clip: Positive | None
     augment: Augment
     device: Literal["auto", "cpu", "cuda"]
     seed: Seed
@@ -165,6 +169,16 @@ class Params:
                 f"dataset.path is {self.dataset.path!r}, but the digits are made, not read;"
                 " set it to null"
             )
+        if self.dataset.name == "folder" and self.dataset.path is None:
+            raise UserError(
+                "dataset.path is null, but dataset.name is 'folder'; set it to the folder or"
+                " archive that holds <domain>/<category>/<image>"
+            )
+        if self.backbone.weights == "letters" and self.backbone.name != "lenet":
+            raise UserError(
+                f"backbone.weights is 'letters', which pretrain lenet, not {self.backbone.name!r};"
+                " set it to imagenet or to a file"
+            )
         for key in ("domains", "tasks", "methods"):
             names = getattr(self, key)
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -196,16 +210,21 @@ def load(path: Path) -> Params:
     Raises ``UserError``, one line that names the file and the key, for a missing or unreadable
     file, an unknown or missing key, a wrong type and a value out of range.
     """
-    try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
-    except YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, YAML(typ="safe"))
     try:
         return _read(Params, content, "")
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def read_yaml(path: Path, yaml: YAML) -> Any:
+    """The content of a YAML file. Raises ``UserError`` where it cannot be read or is not YAML."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    except YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
 
 
 def _read(kind: Any, value: Any, key: str) -> Any:

@@ -1,7 +1,7 @@
 """Results as a table for the terminal and as one page that opens without a network."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from html import escape
 from io import BytesIO
 from string import Template
@@ -11,6 +11,18 @@ from matplotlib.figure import Figure
 
 from dah.evaluation import Figures
 
+DOMAIN_TITLES = {
+    "images": "images",
+    "skipped": "skipped",
+    "categories": "categories",
+    "smallest_category": "smallest category",
+    "smallest_image": "smallest image",
+    "largest_image": "largest image",
+    "svm_accuracy": "SVM, %",
+    "svm_deviation": "\u00b1",
+}
+DOMAIN_UNIT = "SVM: five-fold accuracy of a linear SVM on fc7 within the domain"
+ABSENT = "-"
 TITLES = {
     "accuracy": ("Target accuracy", "%: from codes (eq. 6), or 1-nearest neighbour on fc7"),
     "accuracy_real": ("Target accuracy, real outputs", "%: eq. 6 on u instead of sgn(u)"),
@@ -50,19 +62,47 @@ def decimals(figure: str) -> int:
 
 def text_table(figure: str, tasks: Mapping[str, Figures], mean: Figures) -> str:
     """One figure of all methods and tasks, their mean in the last column, as aligned text."""
-    columns = [*tasks, "mean"]
-    lines = [f"{TITLES[figure][0]} ({TITLES[figure][1]})"]
-    lines.append(f"  {'':<8}" + "".join(f"{name:>14}" for name in columns))
-    for method in mean[figure]:
-        values = [task[figure][method] for task in (*tasks.values(), mean)]
-        cells = "".join(f"{value:>14.{decimals(figure)}f}" for value in values)
-        lines.append(f"  {method:<8}{cells}")
-    return "\n".join(lines)
+    return f"{TITLES[figure][0]} ({TITLES[figure][1]})\n{aligned(_methods(figure, tasks, mean))}"
 
 
-def page(tasks: Mapping[str, Figures], mean: Figures, curves: Mapping[str, Curves]) -> str:
+def text_tables(tasks: Mapping[str, Figures], mean: Figures, domains: Figures) -> str:
+    """All tables for the terminal."""
+    tables = [text_table(figure, tasks, mean) for figure in TITLES if figure in mean]
+    tables.append(f"Domains ({DOMAIN_UNIT})\n{aligned(domain_table(domains))}")
+    return "\n\n".join(tables)
+
+
+def domain_table(domains: Figures) -> list[list[str]]:
+    """Table 1 of the paper: a head, then a row of cells for each domain."""
+    known = [figure for figure in DOMAIN_TITLES if figure in domains]
+    rows = [["", *(DOMAIN_TITLES[figure] for figure in known)]]
+    for domain in domains["images"]:
+        cells = (domains[figure].get(domain, ABSENT) for figure in known)
+        rows.append([domain, *(f"{c:.2f}" if isinstance(c, float) else str(c) for c in cells)])
+    return rows
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as text, columns to the right, the first to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  "
+        + row[0].ljust(widths[0])
+        + "".join(cell.rjust(width + 2) for cell, width in zip(row[1:], widths[1:], strict=True))
+        for row in rows
+    )
+
+
+def page(
+    tasks: Mapping[str, Figures], mean: Figures, curves: Mapping[str, Curves], domains: Figures
+) -> str:
     """All tables and the precision-recall curves of every task as HTML, pictures inside."""
     tables = [_table(figure, tasks, mean) for figure in TITLES if figure in mean]
+    tables.append(f"<h2>Domains</h2>\n<p>{DOMAIN_UNIT}\n{_rows(domain_table(domains))}")
+    blind = [task for task, figures in tasks.items() if "accuracy" not in figures]
+    if blind:
+        names = escape(", ".join(blind))
+        tables.insert(0, f"<p>No labels in the target, so no accuracy and no mAP: {names}")
     pictures = [
         f"<h2>Precision and recall, {escape(task)}</h2>\n<img alt='Precision-recall curves of"
         f" {escape(task)}' src='data:image/png;base64,{_picture(methods)}'>"
@@ -73,19 +113,41 @@ def page(tasks: Mapping[str, Figures], mean: Figures, curves: Mapping[str, Curve
 
 def _table(figure: str, tasks: Mapping[str, Figures], mean: Figures) -> str:
     title, unit = TITLES[figure]
-    columns = [[task[figure][method] for method in mean[figure]] for task in tasks.values()]
-    columns.append(list(mean[figure].values()))
-    best = [max(column) for column in columns]
-    head = "".join(f"<th>{escape(name)}" for name in ("", *tasks, "mean"))
-    rows = []
-    for method, values in zip(mean[figure], zip(*columns, strict=True), strict=True):
-        cells = "".join(
-            f"<td{' class=best' if value == top else ''}>{value:.{decimals(figure)}f}"
-            for value, top in zip(values, best, strict=True)
-        )
-        rows.append(f"<tr><th>{escape(method)}{cells}")
-    body = "\n".join(rows)
-    return f"<h2>{title}</h2>\n<p>{unit}\n<table>\n<tr>{head}\n{body}\n</table>"
+    columns = [*tasks.values(), mean]
+    best = [max(of.get(figure, {}).values(), default=None) for of in columns]
+    marked = {
+        (row, column)
+        for row, method in enumerate(mean[figure], start=1)
+        for column, (of, top) in enumerate(zip(columns, best, strict=True), start=1)
+        if top is not None and of.get(figure, {}).get(method) == top
+    }
+    return f"<h2>{title}</h2>\n<p>{unit}\n{_rows(_methods(figure, tasks, mean), marked)}"
+
+
+def _rows(rows: Sequence[Sequence[str]], marked: Container[tuple[int, int]] = ()) -> str:
+    lines = []
+    for row, cells in enumerate(rows):
+        line = "<tr>"
+        for column, cell in enumerate(cells):
+            head = row == 0 or column == 0
+            mark = " class=best" if (row, column) in marked else ""
+            line += f"<{'th' if head else 'td'}{mark}>{escape(cell)}"
+        lines.append(line)
+    body = "\n".join(lines)
+    return f"<table>\n{body}\n</table>"
+
+
+def _methods(figure: str, tasks: Mapping[str, Figures], mean: Figures) -> list[list[str]]:
+    """One figure as rows of cells: a head, then a row for each method."""
+
+    def cell(method: str, of: Figures) -> str:
+        value = of.get(figure, {}).get(method)
+        return ABSENT if value is None else f"{value:.{decimals(figure)}f}"
+
+    rows = [["", *tasks, "mean"]]
+    for method in mean[figure]:
+        rows.append([method, *(cell(method, of) for of in (*tasks.values(), mean))])
+    return rows
 
 
 def _picture(methods: Curves) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 from dah.artifacts import replacing
 from dah.errors import UserError
 
-LABELS = ("id", "category", "file")
+LABELS = ("id", "category", "file", "width", "height")
+SKIPPED = ("file", "reason")
 SOURCE = ("id", "label")
 TARGET = ("id",)
 CATEGORIES = ("label", "category")

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import SGD
 
 from dah.data.batches import source_batches, target_batches
 from dah.errors import UserError
 from dah.methods import hash_terms, sees_target, settings
-from dah.networks import HashNetwork
 from dah.params import Dah, Train
 
 View = Callable[[Tensor, torch.Generator], Tensor]
@@ -21,20 +21,19 @@ def learning_rate(epoch: int, options: Train) -> float:
     return options.learning_rate ** (1 - done) * options.final_learning_rate**done
 
 
-def optimiser(network: HashNetwork, options: Train) -> SGD:
+def optimiser(network: nn.Module, options: Train) -> SGD:
     """SGD with momentum; each group's ``factor`` is its share of the schedule's learning rate.
 
-    Pretrained layers learn at ``trunk_factor``; biases at twice their layer's rate and without
-    weight decay (authors' code).
+    Pretrained layers, those of a network's ``trunk``, learn at ``trunk_factor``; biases at twice
+    their layer's rate and without weight decay (authors' code).
     """
-    trunk = {id(parameter) for parameter in network.pretrained()}
     groups = []
     for pretrained in (True, False):
         for bias in (True, False):
             chosen = [
                 parameter
                 for name, parameter in network.named_parameters()
-                if (id(parameter) in trunk) == pretrained and name.endswith("bias") == bias
+                if name.startswith("trunk.") == pretrained and name.endswith("bias") == bias
             ]
             factor = (options.trunk_factor if pretrained else 1.0) * (2 if bias else 1)
             decay = 0.0 if bias else options.weight_decay
@@ -44,7 +43,7 @@ def optimiser(network: HashNetwork, options: Train) -> SGD:
 
 
 def fit(
-    network: HashNetwork,
+    network: nn.Module,
     source: Tensor,
     labels: Tensor,
     target: Tensor,
@@ -55,8 +54,9 @@ def fit(
 ) -> Iterator[dict[str, float]]:
     """Train a network in place; after each epoch, yield the mean of every term of the objective.
 
-    An epoch is one pass over the target. A batch is K = ``dah.samples_per_class`` images of each
-    source category and as many of the target, in one forward pass, so that batch norm sees both.
+    `network` is a ``HashNetwork``, or the ``HashHead`` of one whose trunk stays as it is. An epoch
+    is one pass over the target. A batch is K = ``dah.samples_per_class`` images of each source
+    category and as many of the target, in one forward pass, so that batch norm sees both.
     `source` and `target` are whatever `view` turns into the network's input, row by row, with
     randomness of its own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one
     device. Raises ``UserError`` when a loss is not finite, before it reaches the weights' file.
@@ -70,6 +70,7 @@ def fit(
     batches = source_batches(labels.cpu(), dah.samples_per_class, draw)
     network.to(memory_format=torch.channels_last).train()
     sgd = optimiser(network, options)
+    learnt = [parameter for group in sgd.param_groups for parameter in group["params"]]
     for epoch in range(options.epochs):
         for group in sgd.param_groups:
             group["lr"] = group["factor"] * learning_rate(epoch, options)
@@ -86,12 +87,19 @@ def fit(
             objective = sum(terms.values())
             sgd.zero_grad()
             objective.backward()
+            if options.clip is not None:
+                clip_grad_norm_(learnt, options.clip)
             sgd.step()
             history.append(torch.stack([*terms.values(), objective]).detach())
         means = torch.stack(history).mean(dim=0).tolist()
         record = dict(zip([*terms, "objective"], means, strict=True))
         check_finite(record, epoch)
         yield {**record, "learning_rate": learning_rate(epoch, options)}
+
+
+def as_it_is(rows: Tensor, _: torch.Generator) -> Tensor:
+    """The view of activations that were computed once."""
+    return rows
 
 
 def check_finite(record: dict[str, float], epoch: int) -> None:

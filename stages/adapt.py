@@ -1,32 +1,24 @@
 """The shallow baselines on fc7: none, GFK, TCA, CORAL and JDA, each with two classifiers."""
 
 from argparse import Namespace
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from dah import adapt
-from dah.artifacts import read_features
 from dah.classifiers import linear_svm, nearest_neighbour
+from dah.data.pictures import read_fc7
 from dah.data.tasks import read_lists
 from dah.linalg import unit_rows
 from dah.params import Params
-from dah.tables import PREDICTIONS, rows_of, write_table
+from dah.tables import PREDICTIONS, write_table
 from stages.command import run
-
-
-def fc7_of(folder: Path, domain: str, ids: list[str]) -> np.ndarray:
-    path = folder / f"{domain}.h5"
-    fc7, stored = read_features(path)
-    return unit_rows(fc7[rows_of(stored, ids, path)].astype(np.float64))
 
 
 def main(params: Params, given: Namespace) -> None:
     lists = read_lists(given.lists)
-    source, target = params.domains_of(given.task)
-    Xs = fc7_of(given.features, source, lists.source_ids)
-    Xt = fc7_of(given.features, target, lists.target_ids)
+    fc7 = read_fc7(given.features, params.domains_of(given.task), lists)
+    Xs, Xt = (unit_rows(rows.numpy().astype(np.float64)) for rows in fc7)
     ys = lists.source_labels
     gfk, tca, coral, jda = (getattr(params.adapt, name) for name in ("gfk", "tca", "coral", "jda"))
     methods = {

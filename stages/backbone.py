@@ -1,28 +1,37 @@
-"""Provide the pretrained trunk: for the embedded digits, LeNet trained on printed letters."""
+"""Provide the pretrained trunk: LeNet trained here on printed letters, or weights from outside."""
 
 from argparse import Namespace
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from dah.checkpoints import write_model
 from dah.data.augment import centre_crop
 from dah.data.letters import draw_letters
-from dah.networks import build_trunk
+from dah.networks import build_trunk, load_weights
 from dah.params import Params
 from dah.pretraining import pretrain
 from stages.command import run
+
+
+def learn_letters(trunk: nn.Module, params: Params) -> None:
+    options = params.backbone
+    pixels, labels = draw_letters(params.images.size, options.seed)
+    images = centre_crop(torch.from_numpy(pixels), trunk.input_size)
+    epochs = pretrain(trunk, images, torch.from_numpy(labels), options.epochs, options.seed)
+    for share in (bar := tqdm(epochs, "backbone", options.epochs, unit="epoch")):
+        bar.set_postfix(right=f"{share:.1%}")
 
 
 def main(params: Params, given: Namespace) -> None:
     options = params.backbone
     torch.manual_seed(options.seed)
     trunk = build_trunk(options.name)
-    pixels, labels = draw_letters(params.images.size, options.seed)
-    images = centre_crop(torch.from_numpy(pixels), trunk.input_size)
-    epochs = pretrain(trunk, images, torch.from_numpy(labels), options.epochs, options.seed)
-    for share in (bar := tqdm(epochs, "backbone", options.epochs, unit="epoch")):
-        bar.set_postfix(right=f"{share:.1%}")
+    if options.weights == "letters":
+        learn_letters(trunk, params)
+    else:
+        load_weights(trunk, options.name, options.weights)
     write_model(given.out, trunk.state_dict(), {"trunk": options.name})
 
 

@@ -7,7 +7,7 @@ from dah.artifacts import Codes, write_codes
 from dah.checkpoints import load_network
 from dah.codes import pack, unpack
 from dah.data.augment import centre_crop
-from dah.data.pictures import read_task
+from dah.data.pictures import read_fc7, read_pixels
 from dah.data.tasks import read_lists
 from dah.devices import choose_device
 from dah.encoding import activations, domain_error, probabilities
@@ -19,12 +19,14 @@ def main(params: Params, given: Namespace) -> None:
     device = choose_device(params.train.device)
     network = load_network(given.model).to(device)
     lists = read_lists(given.lists)
-    view = partial(centre_crop, size=network.input_size)
     domains = params.domains_of(given.task)
-    source, target = (
-        activations(network, pixels.to(device), view)
-        for pixels in read_task(given.images, domains, lists, network.input_size)
-    )
+    if params.train.finetune == "head":
+        sides = read_fc7(given.features, domains, lists)
+        encoder, view = network.head, lambda rows: rows
+    else:
+        sides = read_pixels(given.images, domains, lists, network.input_size)
+        encoder, view = network, partial(centre_crop, size=network.input_size)
+    source, target = (activations(encoder, side.to(device), view) for side in sides)
     bits, ys, categories = params.dah.bits, lists.source_labels, len(lists.categories)
     codes = pack(source.u), pack(target.u)
     signs = [unpack(code, bits) for code in codes]
@@ -44,4 +46,4 @@ def main(params: Params, given: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run(main, "--task", "--model", "--images", "--lists", "--out")
+    run(main, "--task", "--model", "--images", "--features", "--lists", "--out")

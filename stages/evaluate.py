@@ -1,11 +1,12 @@
 """Measure a task's codes and predictions against the target's labels: the only reader of them."""
 
 from argparse import Namespace
+from pathlib import Path
 
 import numpy as np
 
 from dah.artifacts import read_codes
-from dah.data.tasks import read_lists, read_truth
+from dah.data.tasks import Truth, read_lists, read_truth
 from dah.evaluation import accuracy, by_figure, code_figures
 from dah.params import Params
 from dah.retrieval import precision_recall
@@ -21,23 +22,30 @@ from dah.tables import (
 from stages.command import run
 
 
+def shallow(path: Path, truth: Truth) -> dict[str, float]:
+    table = read_table(path, PREDICTIONS)
+    labels = truth.labels[rows_of(truth.ids, table["id"], path)]
+    neighbour, svm = (as_labels(table[name], path) for name in PREDICTIONS[1:])
+    return {"accuracy": accuracy(neighbour, labels), "accuracy_svm": accuracy(svm, labels)}
+
+
 def main(params: Params, given: Namespace) -> None:
     lists, truth = read_lists(given.lists), read_truth(given.truth)
+    codes = {method: read_codes(given.codes / f"{method}.h5") for method in params.methods}
     figures, curves = {}, {}
-    for path in sorted(given.predictions.glob("*.csv")):
-        table = read_table(path, PREDICTIONS)
-        labels = truth.labels[rows_of(truth.ids, table["id"], given.truth)]
-        neighbour, svm = (as_labels(table[name], path) for name in PREDICTIONS[1:])
-        figures[path.stem] = {
-            "accuracy": accuracy(neighbour, labels),
-            "accuracy_svm": accuracy(svm, labels),
-        }
-    for method in params.methods:
-        codes = read_codes(given.codes / f"{method}.h5")
-        rows = rows_of(truth.ids, codes.target_ids, given.truth)
-        source = rows_of(lists.source_ids, codes.source_ids, given.lists / "source.csv")
+    if truth.known:
+        for path in sorted(given.predictions.glob("*.csv")):
+            figures[path.stem] = shallow(path, truth)
+    else:
+        print(f"{given.truth}: the target has no labels: accuracy and mAP are left out")
+    for method, of in codes.items():
+        if not truth.known:
+            figures[method] = {"domain_error": of.domain_error}
+            continue
+        rows = rows_of(truth.ids, of.target_ids, given.truth)
+        source = rows_of(lists.source_ids, of.source_ids, given.lists / "source.csv")
         figures[method], counts = code_figures(
-            codes, lists.source_labels[source], truth.labels[rows], truth.is_query[rows]
+            of, lists.source_labels[source], truth.labels[rows], truth.is_query[rows]
         )
         precision, recall = np.round(precision_recall(counts), 6).tolist()
         curves[method] = {"recall": recall, "precision": precision}

@@ -10,18 +10,20 @@ from dah.artifacts import read_images, write_features
 from dah.checkpoints import load_trunk
 from dah.data.augment import centre_crop
 from dah.devices import choose_device
-from dah.encoding import BATCH
 from dah.params import Params
 from stages.command import run
+
+BATCH = {"cpu": 32, "cuda": 256}  # images: beyond 32 a CPU's caches overflow
 
 
 def main(params: Params, given: Namespace) -> None:
     device = choose_device(params.train.device)
-    trunk = load_trunk(given.backbone).to(device).eval()
+    trunk = load_trunk(given.backbone).to(device, memory_format=torch.channels_last).eval()
     images, ids = read_images(given.images)
+    batches = torch.from_numpy(images).split(BATCH[device.type])
     fc7 = []
     with torch.inference_mode():
-        for batch in tqdm(torch.from_numpy(images).split(BATCH), "features", unit="batch"):
+        for batch in tqdm(batches, f"features {given.images.stem}", unit="batch"):
             fc7.append(trunk(centre_crop(batch.to(device), trunk.input_size))[-1].cpu().numpy())
     write_features(given.out, np.concatenate(fc7), ids)
 

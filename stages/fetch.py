@@ -1,20 +1,33 @@
 """Obtain the data set: one archive per domain."""
 
 from argparse import Namespace
+from pathlib import Path
 
 from tqdm import tqdm
 
 from dah.data import digits
 from dah.data.archives import write_tar
+from dah.data.fetch import obtain
 from dah.params import Params
 from stages.command import run
 
 
-def main(params: Params, paths: Namespace) -> None:
-    for domain in tqdm(params.domains, desc="fetch", unit="domain"):
-        members = digits.members(domain, params.dataset.seed)
-        write_tar(paths.out / f"{domain}.tar", members)
+def main(params: Params, given: Namespace) -> None:
+    name, path = params.dataset.name, params.dataset.path
+    if name == "digits":
+        for domain in tqdm(params.domains, desc="fetch", unit="domain"):
+            write_tar(given.out / f"{domain}.tar", digits.members(domain, params.dataset.seed))
+        return
+    counts = obtain(
+        name,
+        None if path is None else Path(path).expanduser(),
+        params.domains,
+        given.out,
+        cache=given.downloads,
+        checksums=given.checksums,
+    )
+    print(", ".join(f"{domain}: {count} images" for domain, count in counts.items()))
 
 
 if __name__ == "__main__":
-    run(main, "--out")
+    run(main, "--out", "--downloads", "--checksums")

@@ -13,27 +13,46 @@ from dah.data.decode import decode_all
 from dah.data.identity import opaque_ids, shuffled
 from dah.errors import UserError
 from dah.params import Params
-from dah.tables import LABELS, write_table
+from dah.tables import LABELS, SKIPPED, write_table
 from stages.command import run
 
 
-def squares(archive: Path, size: int, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    decoded = decode_all(read_members(archive), size)
-    for row, (name, image) in zip(rows, tqdm(decoded, "resize", len(rows)), strict=True):
-        if isinstance(image, str):
-            raise UserError(f"{archive}: {name}: {image}")
-        yield row, image
+def unreadable(archive: Path, failures: dict[str, str], images: int) -> UserError:
+    listed = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
+    return UserError(
+        f"{archive}: {len(failures)} of {images} images cannot be read ({listed}); mend or remove"
+        " them, or set images.on_error to skip"
+    )
 
 
 def main(params: Params, given: Namespace) -> None:
     files = member_names(given.archive)
     ids = opaque_ids(given.domain, files, params.dataset.seed)
-    rows = shuffled(ids)
     size = params.images.size
-    write_images(given.images, squares(given.archive, size, rows), sorted(ids), size)
-    labels = zip(ids, (PurePosixPath(name).parent.name for name in files), files, strict=True)
+    sizes: dict[str, tuple[int, int]] = {}
+    failures: dict[str, str] = {}
+
+    def squares() -> Iterator[tuple[int, np.ndarray]]:
+        members = decode_all(read_members(given.archive), size)
+        bar = tqdm(members, f"resize {given.domain}", len(files), unit="image")
+        for row, (name, picture) in zip(shuffled(ids), bar, strict=True):
+            if isinstance(picture, str):
+                failures[name] = picture
+            else:
+                sizes[name] = picture.width, picture.height
+                yield row, picture.square
+        if failures and (params.images.on_error == "stop" or not sizes):
+            raise unreadable(given.archive, failures, len(files))
+
+    write_images(given.images, squares(), sorted(ids), size)
+    labels = (
+        (image, PurePosixPath(name).parent.name, name, *sizes[name])
+        for image, name in zip(ids, files, strict=True)
+        if name in sizes
+    )
     write_table(given.labels, LABELS, sorted(labels))
+    write_table(given.skipped, SKIPPED, sorted(failures.items()))
 
 
 if __name__ == "__main__":
-    run(main, "--domain", "--archive", "--images", "--labels")
+    run(main, "--domain", "--archive", "--images", "--labels", "--skipped")

@@ -9,12 +9,12 @@ from tqdm import tqdm
 
 from dah.checkpoints import load_trunk, write_model
 from dah.data.augment import augment, colour_deviation
-from dah.data.pictures import read_task
+from dah.data.pictures import read_fc7, read_pixels
 from dah.data.tasks import read_lists
 from dah.devices import choose_device
-from dah.networks import HashNetwork
+from dah.networks import build_network
 from dah.params import Params
-from dah.training import fit
+from dah.training import as_it_is, fit
 from stages.command import run
 
 
@@ -24,21 +24,20 @@ def main(params: Params, given: Namespace) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.manual_seed(options.seed)
     device = choose_device(options.device)
+    lists, domains = read_lists(given.lists), params.domains_of(given.task)
     trunk = load_trunk(given.backbone)
-    lists = read_lists(given.lists)
-    domains = params.domains_of(given.task)
-    source, target = (
-        pixels.to(device) for pixels in read_task(given.images, domains, lists, trunk.input_size)
-    )
-    labels = torch.from_numpy(lists.source_labels).to(device)
-    network = HashNetwork(trunk, dah.bits).to(device)
-    view = partial(
-        augment,
-        size=trunk.input_size,
-        options=options.augment,
-        deviation=colour_deviation(source, target),
-    )
-    epochs = fit(network, source, labels, target, view, given.method, dah, options)
+    network = build_network(trunk, dah.bits, options.bottleneck, options.finetune).to(device)
+    if options.finetune == "head":
+        learner, view = network.head, as_it_is
+        source, target = read_fc7(given.features, domains, lists)
+    else:
+        source, target = read_pixels(given.images, domains, lists, trunk.input_size)
+        deviation = colour_deviation(source, target)
+        learner = network
+        view = partial(augment, size=trunk.input_size, options=options.augment, deviation=deviation)
+    labels = torch.from_numpy(lists.source_labels)
+    data = (rows.to(device) for rows in (source, labels, target))
+    epochs = fit(learner, *data, view, given.method, dah, options)
     bar = tqdm(epochs, f"train {given.task} {given.method}", options.epochs, unit="epoch")
     with Live(str(given.curves), dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
         for record in bar:
@@ -46,9 +45,15 @@ def main(params: Params, given: Namespace) -> None:
                 live.log_metric(name, value)
             bar.set_postfix(objective=record["objective"])
             live.next_step()
-    config = {"trunk": params.backbone.name, "bits": dah.bits, "method": given.method}
+    config = {
+        "trunk": params.backbone.name,
+        "bits": dah.bits,
+        "bottleneck": network.bottleneck,
+        "method": given.method,
+    }
     write_model(given.out, network.state_dict(), config)
 
 
 if __name__ == "__main__":
-    run(main, "--task", "--method", "--backbone", "--images", "--lists", "--out", "--curves")
+    arguments = "task", "method", "backbone", "images", "features", "lists", "out", "curves"
+    run(main, *(f"--{name}" for name in arguments))

@@ -313,7 +313,7 @@ def test_random_damage_is_a_square_or_a_reason(form):
         if isinstance(found, str):
             assert found.isprintable()
         else:
-            assert found.shape == (16, 16, 3)
+            assert found.square.shape == (16, 16, 3)
 
 
 def test_warning_filters_are_left_as_they_were():
@@ -338,13 +338,14 @@ def test_all_members_come_back_in_order(threads):
     members[99] = ("99.png", UNREADABLE["cut PNG"][0])
     found = list(decode_all(iter(members), 16, threads))
     assert [name for name, _ in found] == [name for name, _ in members]
-    for (_, square), (name, data) in zip(found, members, strict=True):
+    for (_, picture), (name, data) in zip(found, members, strict=True):
         if name in {"17.png", "99.png"}:
             with pytest.raises(ValueError, match=r"readable|truncated") as error:
                 decode(data, 16)
-            assert square == str(error.value)
+            assert picture == str(error.value)
         else:
-            assert_array_equal(square, decode(data, 16))
+            assert_array_equal(picture.square, decode(data, 16))
+            assert (picture.width, picture.height) == (20, 30 + int(name.removesuffix(".png")))
 
 
 def test_members_are_taken_as_they_are_needed():
@@ -378,13 +379,13 @@ def test_all_of_office_31_decodes():
     with tarfile.open(path) as tar:
         members = [(m.name, tar.extractfile(m).read()) for m in tar if m.isfile()]
     quality = []
-    for i, (name, square) in enumerate(decode_all(members, 256)):
-        assert isinstance(square, np.ndarray), f"{name}: {square}"
+    for i, (name, picture) in enumerate(decode_all(members, 256)):
+        assert not isinstance(picture, str), f"{name}: {picture}"
         if i % 40 == 0:
             image = Image.open(io.BytesIO(members[i][1])).convert("RGB")
             assert image.width == image.height
             whole = np.asarray(image.resize((256, 256), Image.Resampling.LANCZOS), float)
-            quality.append(10 * np.log10(255**2 / np.mean((square - whole) ** 2)))
+            quality.append(10 * np.log10(255**2 / np.mean((picture.square - whole) ** 2)))
     assert i == 4109
     assert np.median(quality) > 44
     assert min(quality) > 30

@@ -1,17 +1,13 @@
 """The real pipeline by real DVC, reduced to two epochs, in a repository of its own."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from clones import clone, commit, run
 from numpy.testing import assert_allclose
 
 from dah.artifacts import read_codes
 
-ROOT = Path(__file__).parents[1]
 REDUCED = {
     "  epochs: 36": "  epochs: 2",
     "  epochs: 8": "  epochs: 1",
@@ -20,45 +16,12 @@ REDUCED = {
 }
 
 
-def run(repository, *command, code=0):
-    """A command's output; fails with all of it where the exit code is another."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "GIT_CONFIG_GLOBAL": os.devnull}
-    identity = {
-        f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
-    }
-    result = subprocess.run(
-        command,
-        cwd=repository,
-        env=environment | identity,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == code, result.stdout + result.stderr
-    return result.stdout + result.stderr
-
-
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """A clone of the committed project with small parameters, reproduced once and committed."""
-    folder = tmp_path_factory.mktemp("clone") / "dah"
-    files = run(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    for name in filter(None, files.split("\0")):
-        if name.startswith(("tests/", "metrics/", "dvc.lock")) or not (ROOT / name).exists():
-            continue
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes((ROOT / name).read_bytes())
-    text = (folder / "params.yaml").read_text(encoding="utf-8")
-    for old, new in REDUCED.items():
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    (folder / "params.yaml").write_text(text, encoding="utf-8")
-    run(folder, "git", "init", "--quiet")
-    for command in (["true"], ["dvc", "repro"]):
-        run(folder, *command)
-        run(folder, "git", "add", "--all")
-        run(folder, "git", "commit", "--quiet", "--message", command[-1])
+    """The project with small parameters, reproduced once and committed."""
+    folder = clone(tmp_path_factory.mktemp("clone") / "dah", REDUCED)
+    run(folder, "dvc", "repro")
+    commit(folder, "repro")
     return folder
 
 
@@ -124,7 +87,7 @@ def test_a_mistake_ends_in_one_clear_line(repository):
             "dah.samples_per_class is 91, but category",
             2,
         ),
-        ("eta: 1.0", "eta: 1.0\n  etta: 2", "section dah has the unknown key 'etta'", 1),
+        ("eta: 3.0", "eta: 3.0\n  etta: 2", "section dah has the unknown key 'etta'", 1),
     ):
         path.write_text(text.replace(key, value), encoding="utf-8")
         log = run(repository, "dvc", "repro", code=255)

@@ -67,11 +67,14 @@ def test_accuracy_is_a_percentage():
 
 
 def test_figures_are_turned_and_averaged():
-    """Rows read accuracy.dah; a mean needs the figure in every task."""
+    """Rows read accuracy.dah; a mean is over the tasks that have the figure."""
     a = by_figure({"dah": {"accuracy": 50.0, "map": 0.5}, "jda": {"accuracy": 1 / 3}})
     b = by_figure({"dah": {"accuracy": 70.0, "map": 0.7}})
     assert a == {"accuracy": {"dah": 50.0, "jda": 0.333333}, "map": {"dah": 0.5}}
-    assert mean_over_tasks({"p": a, "q": b}) == {"accuracy": {"dah": 60.0}, "map": {"dah": 0.6}}
+    assert mean_over_tasks({"p": a, "q": b}) == {
+        "accuracy": {"dah": 60.0, "jda": 0.333333},
+        "map": {"dah": 0.6},
+    }
 
 
 def test_blocks_of_probabilities_are_one_whole(monkeypatch):
@@ -93,6 +96,7 @@ def test_domain_error_between_its_ends():
     assert 0.4 < domain_error(a, b, 0) <= 0.5
 
 
+DOMAINS = {"images": {"hand": 9}, "svm_accuracy": {"hand": 90.0}}
 FIGURES = {"accuracy": {"none": 40.0, "dah": 61.25}, "map": {"dah": 0.5}}
 
 
@@ -106,7 +110,7 @@ def test_the_text_table_reads():
 def test_the_page_is_whole_in_itself():
     """Tables with the best value marked, the curve inside as PNG, nothing loaded from elsewhere."""
     curve = {"dah": {"recall": [0.1, 1.0], "precision": [1.0, 0.2]}}
-    html = page({"p<h": FIGURES}, FIGURES, {"p<h": curve})
+    html = page({"p<h": FIGURES}, FIGURES, {"p<h": curve}, DOMAINS)
     assert "<td class=best>61.2" in html
     assert "p&lt;h" in html
     assert "p<h" not in html

@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from dah.checkpoints import load_network, load_trunk, read_model, write_model
 from dah.errors import UserError
-from dah.networks import HashNetwork, build_trunk
+from dah.networks import HashHead, HashNetwork, build_network, build_trunk
 
 
 def network(bits=8):
@@ -24,8 +24,8 @@ def test_u_is_tanh_of_normalised_fc8():
     fc6, fc7, fc8 = net(images()).layers
     assert (fc6.shape, fc7.shape, fc8.shape) == ((6, 256), (6, 128), (6, 8))
     assert min(fc6.min(), fc7.min()) == 0
-    assert_close(fc8, fc7 @ net.fc8.weight.T + net.fc8.bias)
-    deviation = (fc8.var(dim=0, correction=0) + net.norm.eps).sqrt()
+    assert_close(fc8, fc7 @ net.head.fc8.weight.T + net.head.fc8.bias)
+    deviation = (fc8.var(dim=0, correction=0) + net.head.norm.eps).sqrt()
     assert_close(net(images()).u, torch.tanh((fc8 - fc8.mean(dim=0)) / deviation))
 
 
@@ -45,23 +45,16 @@ def test_rows_of_outputs():
 
 def test_the_new_layer_starts_small():
     """fc8: deviation 0.01, no bias."""
-    fc8 = network(64).fc8
+    fc8 = network(64).head.fc8
     assert_close(fc8.weight.std().item(), 0.01, rtol=0.05, atol=0)
     assert not fc8.bias.any()
-
-
-def test_pretrained_parameters_are_the_trunks():
-    """All of the trunk's and nothing else."""
-    net = network()
-    ids = {id(p) for p in net.pretrained()}
-    assert ids == {id(p) for name, p in net.named_parameters() if name.startswith("trunk.")}
 
 
 def test_a_network_comes_back_from_its_file(tmp_path):
     """Weights, batch statistics and configuration."""
     net = network()
     net.train()(images())
-    config = {"trunk": "lenet", "bits": 8, "method": "dah"}
+    config = {"trunk": "lenet", "bits": 8, "bottleneck": 0, "method": "dah"}
     write_model(tmp_path / "a.pt", net.state_dict(), config)
     assert read_model(tmp_path / "a.pt")[1] == config
     again = load_network(tmp_path / "a.pt")
@@ -81,7 +74,7 @@ def test_foreign_models_are_refused(tmp_path):
     torch.save([1, 2], path)
     with pytest.raises(UserError, match=r"a\.pt: expected a model of this project"):
         load_network(path)
-    write_model(path, network(8).state_dict(), {"trunk": "lenet", "bits": 9})
+    write_model(path, network(8).state_dict(), {"trunk": "lenet", "bits": 9, "bottleneck": 0})
     with pytest.raises(UserError, match=r"a\.pt: its weights do not fit its network") as caught:
         load_network(path)
     assert "\n" not in str(caught.value)
@@ -98,3 +91,33 @@ def test_code_in_a_model_is_not_run(tmp_path):
     with pytest.raises(UserError, match="expected a model of this project"):
         read_model(tmp_path / "a.pt")
     assert not (tmp_path / "trapped").exists()
+
+
+def test_a_bottleneck_stands_for_fc7():
+    """fc7 = max(0, W x + b) of the trunk's last activation; fc8 is linear in it."""
+    torch.manual_seed(0)
+    head = HashHead(6, 4, bottleneck=5)
+    x = torch.randn(7, 6)
+    fc7, fc8 = head(x).layers
+    assert_close(fc7, (x @ head.fc7.weight.T + head.fc7.bias).clamp_min(0))
+    assert_close(fc8, fc7 @ head.fc8.weight.T + head.fc8.bias)
+
+
+@pytest.mark.parametrize(
+    ("trunk", "finetune", "bottleneck", "widths"),
+    [
+        ("lenet", "all", 0, (256, 128, 8)),
+        ("lenet", "head", 32, (256, 128, 32, 8)),
+        ("mobilenet_v2", "all", 32, (1280, 32, 8)),
+        ("mobilenet_v2", "head", 32, (1280, 32, 8)),
+    ],
+)
+def test_the_layers_that_mmd_acts_on(trunk, finetune, bottleneck, widths):
+    """A new fc7 where the trunk has none or is frozen; the head has its own layers alone."""
+    net = build_network(build_trunk(trunk), 8, 32, finetune).eval()
+    side = net.input_size
+    outputs = net(torch.rand(1, 3, side, side))
+    assert net.bottleneck == bottleneck
+    assert tuple(layer.shape[1] for layer in outputs.layers) == widths
+    own = net.head(torch.rand(1, net.trunk.widths[-1])).layers
+    assert tuple(layer.shape[1] for layer in own) == (*(w for w in (bottleneck,) if w), 8)

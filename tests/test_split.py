@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 
 from dah.data.identity import opaque_ids, shuffled
 from dah.data.split import Domain, make_task, query_roles
-from dah.data.tasks import read_lists, read_truth, write_task
+from dah.data.tasks import Truth, read_lists, read_truth, write_task
 from dah.errors import UserError
 
 
@@ -45,6 +45,15 @@ def test_categories_are_numbered_by_name():
     assert_array_equal(task.target_labels, [1, 1])
 
 
+def test_a_target_may_be_without_labels():
+    """All -1, and known to be so; the source's are numbered as ever."""
+    task = make_task(domain("s", mug=3, bike=2), Domain("t", ["a", "b"], ["", ""]), 2, 0)
+    assert_array_equal(task.target_labels, [-1, -1])
+    assert_array_equal(task.source_labels, [1, 1, 1, 0, 0])
+    assert not Truth(["a", "b"], task.target_labels, np.zeros(2, bool)).known
+    assert Truth(["a", "b"], np.array([0, 1]), np.zeros(2, bool)).known
+
+
 def test_queries_are_a_tenth_of_each_category():
     """At least one, none of a single image, seeded, and not the first ones."""
     labels = np.repeat([0, 1, 2, 3], [40, 4, 1, 25])
@@ -66,6 +75,7 @@ def test_queries_are_a_tenth_of_each_category():
         ),
         ({"mug": 9, "bike": 9}, {"pen": 1}, "domain t has the category 'pen'"),
         ({"mug": 9}, {"mug": 1}, "domain s: a source needs two categories, found 1"),
+        ({"": 9}, {"mug": 1}, "domain s: a source needs labels, found its images in no folders"),
     ],
 )
 def test_tasks_that_cannot_be_learnt_are_refused(source, target, message):

@@ -1,10 +1,17 @@
 """Stages and commands as a user meets them: exit codes and single lines."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from dah.artifacts import read_images
+from dah.data.archives import write_tar
+from dah.data.identity import opaque_ids
+from dah.tables import LABELS, SKIPPED, read_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,8 +39,12 @@ def test_the_check_accepts_the_default():
     [
         ("bits: 64", "bits: 0", "params.yaml: dah.bits must be at least 1, found 0"),
         ("bits: 64", "bitts: 64", "params.yaml: section dah has the unknown key 'bitts'"),
-        ("eta: 1.0", "eta: one", "params.yaml: dah.eta must be a number, found 'one'"),
+        ("eta: 3.0", "eta: one", "params.yaml: dah.eta must be a number, found 'one'"),
         ("- hand-scene", "- hand-art", "params.yaml: tasks: 'hand-art' is not"),
+        ("name: digits", "name: folder", "params.yaml: dataset.path is null, but dataset.name is"),
+        ("name: lenet", "name: alexnet", "params.yaml: backbone.weights is 'letters', which pret"),
+        ("weights: letters", "weights: a.pth", "backbone.weights: there is no file 'a.pth'; set"),
+        ("size: 32", "size: 24", "images.size is 24, but lenet sees squares of 28 pixels; set it"),
     ],
 )
 def test_a_mistake_in_the_parameters_is_one_line(tmp_path, old, new, message):
@@ -45,6 +56,48 @@ def test_a_mistake_in_the_parameters_is_one_line(tmp_path, old, new, message):
     assert (code, output) == (1, "")
     assert error.startswith(f"check: {message}")
     assert error.count("\n") == 1
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """A folder with the parameters and a tar of two images and two files that are none."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    image = io.BytesIO()
+    Image.new("RGB", (12, 9), "red").save(image, "PNG")
+    members = [(f"mug/{i}.png", image.getvalue()) for i in range(2)]
+    write_tar(tmp_path / "a.tar", [*members, ("mug/x.png", b"x"), ("pen/y.gif", b"GIF89a")])
+    return tmp_path
+
+
+def resize(folder):
+    paths = "--images", "i.h5", "--labels", "l.csv", "--skipped", "s.csv"
+    return call("stages.resize", "--domain", "a", "--archive", "a.tar", *paths, cwd=folder)
+
+
+def test_images_that_cannot_be_read_stop_the_stage(archive):
+    """All of them are named with their reason, and nothing is written."""
+    code, _, error = resize(archive)
+    last = error.strip().splitlines()[-1]
+    assert code == 1
+    assert last.startswith("resize: a.tar: 2 of 4 images cannot be read (mug/x.png: not a readable")
+    assert "pen/y.gif: " in last
+    assert last.endswith("or set images.on_error to skip")
+    assert sorted(path.name for path in archive.iterdir()) == ["a.tar", "params.yaml"]
+
+
+def test_images_that_cannot_be_read_are_skipped_on_demand(archive):
+    """The others keep their ids and their order; sizes are those of the files."""
+    text = (archive / "params.yaml").read_text(encoding="utf-8")
+    text = text.replace("on_error: stop", "on_error: skip")
+    (archive / "params.yaml").write_text(text, encoding="utf-8")
+    assert resize(archive)[0] == 0
+    images, ids = read_images(archive / "i.h5")
+    table = read_table(archive / "l.csv", LABELS)
+    assert images.shape == (2, 32, 32, 3)
+    assert (images == [255, 0, 0]).all()
+    assert ids == table["id"] == sorted(opaque_ids("a", ["mug/0.png", "mug/1.png"], 0))
+    assert (set(table["width"]), set(table["height"])) == ({"12"}, {"9"})
+    assert read_table(archive / "s.csv", SKIPPED)["file"] == ["mug/x.png", "pen/y.gif"]
 
 
 def test_a_missing_input_is_one_line(tmp_path):

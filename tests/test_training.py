@@ -216,7 +216,7 @@ def test_a_fit_repeats_itself_to_the_last_bit():
     assert records == more
     for name, value in first.state_dict().items():
         assert torch.equal(value, again.state_dict()[name])
-    assert not torch.equal(first.fc8.weight, other.fc8.weight)
+    assert not torch.equal(first.head.fc8.weight, other.head.fc8.weight)
 
 
 def test_records_name_every_term_and_add_up():
@@ -245,7 +245,7 @@ def test_the_target_changes_nothing_without_adaptation():
     for name in network["noda", 0]:
         assert torch.equal(network["noda", 0][name], network["noda", 90][name])
     assert not torch.equal(
-        network["dah", 0]["norm.running_mean"], network["dah", 90]["norm.running_mean"]
+        network["dah", 0]["head.norm.running_mean"], network["dah", 90]["head.norm.running_mean"]
     )
 
 

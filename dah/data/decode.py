@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from io import BytesIO
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
@@ -39,6 +40,14 @@ _TURNS = {
 }
 
 
+class Picture(NamedTuple):
+    """A square of pixels uint8 ``(size, size, 3)``, and the width and height that its file has."""
+
+    square: np.ndarray
+    width: int
+    height: int
+
+
 def decode(data: bytes, size: int) -> np.ndarray:
     """An image file's centre square, its shorter side scaled to ``size`` pixels.
 
@@ -50,13 +59,13 @@ def decode(data: bytes, size: int) -> np.ndarray:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _decode(data, size)
+        return _decode(data, size).square
 
 
 def decode_all(
     members: Iterable[tuple[str, bytes]], size: int, threads: int | None = None
-) -> Iterator[tuple[str, np.ndarray | str]]:
-    """Each member's name with its square as of ``decode``, or with why it cannot be read.
+) -> Iterator[tuple[str, Picture | str]]:
+    """Each member's name with its picture, decoded as by ``decode``, or why it cannot be read.
 
     In the order given, on all cores unless ``threads`` says otherwise; at most 16 members per
     thread are in memory. Decoding and scaling run outside Python's global lock.
@@ -68,23 +77,24 @@ def decode_all(
             # Warning filters are one per process: changed only while the caller waits here.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                squares = list(pool.map(lambda member: _attempt(member[1], size), chunk))
-            for (name, _), square in zip(chunk, squares, strict=True):
-                yield name, square
+                pictures = list(pool.map(lambda member: _attempt(member[1], size), chunk))
+            for (name, _), picture in zip(chunk, pictures, strict=True):
+                yield name, picture
 
 
-def _attempt(data: bytes, size: int) -> np.ndarray | str:
+def _attempt(data: bytes, size: int) -> Picture | str:
     try:
         return _decode(data, size)
     except ValueError as error:
         return str(error)
 
 
-def _decode(data: bytes, size: int) -> np.ndarray:
+def _decode(data: bytes, size: int) -> Picture:
     kind = "image"
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             kind = image.format
+            width, height = image.size
             image.draft(None, (size, size))  # JPEG: decode at 1/2, 1/4, 1/8 where that suffices
             turn = _turn(image)
             image.load()
@@ -98,7 +108,7 @@ def _decode(data: bytes, size: int) -> np.ndarray:
     square = _square(_plain(image), size)
     if turn is not None:
         square = square.transpose(turn)
-    return np.array(_srgb(square, image.info.get("icc_profile")))
+    return Picture(np.array(_srgb(square, image.info.get("icc_profile"))), width, height)
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

@@ -1,35 +1,50 @@
-"""A task's images in memory, in the order of its lists."""
+"""A task's images, and their fc7, in memory: source and target in the order of its lists."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from dah.artifacts import read_images
+from dah.artifacts import read_features, read_images
 from dah.data.tasks import Lists
 from dah.errors import UserError
 from dah.tables import rows_of
 
+Reader = Callable[[Path], tuple[np.ndarray, list[str]]]
 
-def read_task(
+
+def read_pixels(
     folder: Path, domains: tuple[str, str], lists: Lists, smallest: int
 ) -> tuple[Tensor, Tensor]:
-    """The images of a task's source and of its target, each uint8 ``(n, size, size, 3)``.
+    """The images of source and target, each uint8 ``(n, size, size, 3)``.
 
     Raises ``UserError`` where one is missing or they are smaller than ``smallest`` pixels.
     """
-    source, target = (folder / f"{domain}.h5" for domain in domains)
-    return (
-        _read(source, lists.source_ids, smallest),
-        _read(target, lists.target_ids, smallest),
-    )
-
-
-def _read(path: Path, ids: list[str], smallest: int) -> Tensor:
-    images, stored = read_images(path)
-    if images.shape[1] < smallest:
+    source, target = _read(folder, domains, lists, read_images)
+    if source.shape[1] < smallest:
         raise UserError(
-            f"{path}: the network sees squares of {smallest} pixels, found {images.shape[1]};"
+            f"{folder}: the network sees squares of {smallest} pixels, found {source.shape[1]};"
             f" set images.size to at least {smallest}"
         )
-    return torch.from_numpy(images[rows_of(stored, ids, path)])
+    return source, target
+
+
+def read_fc7(folder: Path, domains: tuple[str, str], lists: Lists) -> tuple[Tensor, Tensor]:
+    """The frozen trunk's last activations of source and target, each float32 ``(n, D)``.
+
+    Raises ``UserError`` where an image is missing.
+    """
+    return _read(folder, domains, lists, read_features)
+
+
+def _read(
+    folder: Path, domains: tuple[str, str], lists: Lists, reader: Reader
+) -> tuple[Tensor, Tensor]:
+    sides = []
+    for domain, ids in zip(domains, (lists.source_ids, lists.target_ids), strict=True):
+        path = folder / f"{domain}.h5"
+        rows, stored = reader(path)
+        sides.append(torch.from_numpy(rows[rows_of(stored, ids, path)]))
+    return sides[0], sides[1]

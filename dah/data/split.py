@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dah.data.tasks import Task
+from dah.data.tasks import NO_LABEL, Task
 from dah.errors import UserError
 
 QUERY_SHARE = 0.1
@@ -14,7 +14,7 @@ QUERY_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Domain:
-    """The images of a domain: ids and, one for each, category names."""
+    """The images of a domain: ids and, one for each, category names, all empty without labels."""
 
     name: str
     ids: Sequence[str]
@@ -24,9 +24,15 @@ class Domain:
 def make_task(source: Domain, target: Domain, per_category: int, seed: int) -> Task:
     """Number the source's categories and divide the target into queries and database.
 
-    Raises ``UserError`` where a source category has fewer than ``per_category`` images or the
-    target has a category that the source lacks.
+    A target without labels has the label -1 throughout. Raises ``UserError`` where the source has
+    no labels, a category of it has fewer than ``per_category`` images, or the target has a category
+    that the source lacks.
     """
+    if not any(source.categories):
+        raise UserError(
+            f"domain {source.name}: a source needs labels, found its images in no folders of"
+            " categories; only a target may be without"
+        )
     counts = Counter(source.categories)
     smallest = min(sorted(counts), key=lambda category: counts[category])
     if len(counts) < 2:
@@ -36,7 +42,8 @@ def make_task(source: Domain, target: Domain, per_category: int, seed: int) -> T
             f"dah.samples_per_class is {per_category}, but category {smallest!r} of domain"
             f" {source.name} has {counts[smallest]} images; lower it to at most {counts[smallest]}"
         )
-    unknown = sorted(set(target.categories) - set(counts))
+    labelled = any(target.categories)
+    unknown = sorted(set(target.categories) - set(counts)) if labelled else []
     if unknown:
         raise UserError(
             f"domain {target.name} has the category {unknown[0]!r} ({len(unknown)} such), which the"
@@ -44,7 +51,7 @@ def make_task(source: Domain, target: Domain, per_category: int, seed: int) -> T
         )
     categories = sorted(counts)
     number = {category: label for label, category in enumerate(categories)}
-    target_labels = np.array([number[c] for c in target.categories], np.int64)
+    target_labels = np.array([number.get(c, NO_LABEL) for c in target.categories], np.int64)
     return Task(
         categories=categories,
         source_labels=np.array([number[c] for c in source.categories], np.int64),

@@ -7,10 +7,15 @@ import numpy as np
 
 from dah.tables import CATEGORIES, SOURCE, TARGET, TRUTH, as_labels, read_table, write_table
 
+NO_LABEL = -1
+
 
 @dataclass(frozen=True)
 class Task:
-    """An adaptation task: label ``i`` means ``categories[i]``; labels int64, roles as text."""
+    """An adaptation task: label ``i`` means ``categories[i]``; labels int64, roles as text.
+
+    The labels of a target without any are ``NO_LABEL``.
+    """
 
     categories: list[str]
     source_labels: np.ndarray
@@ -35,6 +40,11 @@ class Truth:
     ids: list[str]
     labels: np.ndarray
     is_query: np.ndarray
+
+    @property
+    def known(self) -> bool:
+        """Whether the target has labels at all."""
+        return bool((self.labels != NO_LABEL).any())
 
 
 def write_task(

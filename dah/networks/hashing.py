@@ -1,6 +1,5 @@
 """The hash network: a pretrained trunk and a new layer whose outputs' signs are the code."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -24,20 +23,46 @@ class Outputs(NamedTuple):
         return Outputs(tuple(layer[part] for layer in self.layers), self.u[part])
 
 
-class HashNetwork(nn.Module):
-    """``u = tanh(batch norm(fc8(fc7)))`` on a trunk that gives fc6 and fc7 (section 4).
+class HashHead(nn.Module):
+    """From a trunk's last activation to the code: ``u = tanh(batch norm(fc8(x)))`` (section 4).
 
-    Images RGB float ``(n, 3, input_size, input_size)`` in [0, 1] to ``Outputs``. fc8's weights
-    start at a deviation of 0.01 and its biases at zero.
+    With `bottleneck` > 0 a new layer of that width, after its rectifier, stands for fc7 in front of
+    fc8, for trunks that have none or are frozen. Activations float ``(n, width)`` to ``Outputs``,
+    whose layers are the head's own. fc8's weights start at a deviation of 0.01, its biases at zero.
     """
 
-    def __init__(self, trunk: nn.Module, bits: int) -> None:
+    def __init__(self, width: int, bits: int, bottleneck: int = 0) -> None:
         super().__init__()
-        self.trunk = trunk
-        self.fc8 = nn.Linear(trunk.widths[-1], bits)
+        self.fc7 = nn.Linear(width, bottleneck) if bottleneck else None
+        self.fc8 = nn.Linear(bottleneck or width, bits)
         self.norm = nn.BatchNorm1d(bits)
+        if self.fc7 is not None:
+            nn.init.kaiming_normal_(self.fc7.weight, nonlinearity="relu")
+            nn.init.zeros_(self.fc7.bias)
         nn.init.normal_(self.fc8.weight, std=FC8_DEVIATION)
         nn.init.zeros_(self.fc8.bias)
+
+    def forward(self, x: Tensor) -> Outputs:
+        layers = []
+        if self.fc7 is not None:
+            x = torch.relu(self.fc7(x))
+            layers.append(x)
+        fc8 = self.fc8(x)
+        return Outputs((*layers, fc8), torch.tanh(self.norm(fc8)))
+
+
+class HashNetwork(nn.Module):
+    """A hash head on a trunk.
+
+    Images RGB float ``(n, 3, input_size, input_size)`` in [0, 1] to ``Outputs``, whose layers are
+    the trunk's activations and those of the head: fc6, fc7, fc8, or pooled features, fc7, fc8.
+    """
+
+    def __init__(self, trunk: nn.Module, bits: int, bottleneck: int = 0) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = HashHead(trunk.widths[-1], bits, bottleneck)
+        self.bottleneck = bottleneck
 
     @property
     def input_size(self) -> int:
@@ -46,9 +71,5 @@ class HashNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Outputs:
         activations = self.trunk(images)
-        fc8 = self.fc8(activations[-1])
-        return Outputs((*activations, fc8), torch.tanh(self.norm(fc8)))
-
-    def pretrained(self) -> Iterator[nn.Parameter]:
-        """The layers that came with weights, which learn more slowly."""
-        return self.trunk.parameters()
+        layers, u = self.head(activations[-1])
+        return Outputs((*activations, *layers), u)

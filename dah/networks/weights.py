@@ -21,7 +21,7 @@ def load_weights(trunk: nn.Module, name: str, source: str | Path) -> None:
     ``imagenet-vgg-f.mat``. Only tensors are read, never code. Raises ``UserError`` where there is
     no such download or file, and for missing, unknown, misshapen or non-finite weights.
     """
-    state = _published(name) if source == "imagenet" else _read(Path(source), name)
+    state = _published(name) if source == "imagenet" else _read(Path(source).expanduser(), name)
     place = f"ImageNet weights of {name}" if source == "imagenet" else str(source)
     model = getattr(trunk, "model", trunk)
     state = _without_classifier(state, getattr(trunk, "left_out", None))

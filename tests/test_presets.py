@@ -1,0 +1,90 @@
+"""Presets leave comments alone and nothing of each other behind, and lead back to the default."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from dah.errors import UserError
+from dah.params import load
+from dah.presets import apply_preset
+
+ROOT = Path(__file__).parents[1]
+PRESETS = ROOT / "presets"
+NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
+DEFAULT = (ROOT / "params.yaml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def params(tmp_path):
+    """A copy of the default parameters."""
+    path = tmp_path / "params.yaml"
+    path.write_text(DEFAULT, encoding="utf-8")
+    return path
+
+
+def leaves(content, prefix=()):
+    """Dotted keys and values of nested mappings."""
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*prefix, key))
+        else:
+            yield ".".join((*prefix, key)), value
+
+
+def read(path):
+    return dict(leaves(YAML(typ="safe").load(path.read_text(encoding="utf-8"))))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_preset_sets_its_keys_and_no_other(params, name):
+    """All other keys have the default's values; every comment is still there, in its place."""
+    apply_preset(name, PRESETS, params)
+    expected = read(ROOT / "params.yaml") | read(PRESETS / f"{name}.yaml")
+    assert read(params) == expected
+    load(params)
+    lines = [params.read_text(encoding="utf-8").splitlines(), DEFAULT.splitlines()]
+    comments = [
+        [(line, after.split(":")[0]) for line, after in pairwise(text) if "#" in line]
+        for text in lines
+    ]
+    assert comments[0] == comments[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_way_back_is_exact(params, name):
+    """digits after any other preset is the default, byte for byte."""
+    apply_preset(name, PRESETS, params)
+    apply_preset("digits", PRESETS, params)
+    assert params.read_text(encoding="utf-8") == DEFAULT
+
+
+def test_the_default_has_every_key_of_every_preset():
+    """Else something of one preset would outlive the next."""
+    default = read(PRESETS / "digits.yaml")
+    for name in NAMES:
+        assert set(read(PRESETS / f"{name}.yaml")) <= set(default), name
+
+
+def test_what_was_set_by_hand_stays(params):
+    """A key that no preset knows."""
+    params.write_text(DEFAULT.replace("  bits: 64", "  bits: 16"), encoding="utf-8")
+    apply_preset("office31", PRESETS, params)
+    assert load(params).dah.bits == 16
+
+
+def test_an_unknown_preset_is_answered_with_the_known(params):
+    """And nothing is written."""
+    with pytest.raises(UserError, match=r"has no preset 'ofice'; it has digits, office31"):
+        apply_preset("ofice", PRESETS, params)
+    assert params.read_text(encoding="utf-8") == DEFAULT
+
+
+def test_a_preset_that_makes_no_valid_file_changes_nothing(params, tmp_path):
+    """The parameters are read back before they take the file's place."""
+    for name, text in (("digits", "images:\n  size: 32\n"), ("bad", "images:\n  size: none\n")):
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"images\.size must be a whole number"):
+        apply_preset("bad", tmp_path, params)
+    assert params.read_text(encoding="utf-8") == DEFAULT
