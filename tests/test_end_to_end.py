@@ -124,7 +124,7 @@ def test_a_mistake_ends_in_one_clear_line(repository):
             "dah.samples_per_class is 91, but category",
             2,
         ),
-        ("eta: 1.0", "eta: 1.0\n  etta: 2", "section dah has the unknown key 'etta'", 1),
+        ("eta: 3.0", "eta: 3.0\n  etta: 2", "section dah has the unknown key 'etta'", 1),
     ):
         path.write_text(text.replace(key, value), encoding="utf-8")
         log = run(repository, "dvc", "repro", code=255)

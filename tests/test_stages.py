@@ -32,7 +32,7 @@ def test_the_check_accepts_the_default():
     [
         ("bits: 64", "bits: 0", "params.yaml: dah.bits must be at least 1, found 0"),
         ("bits: 64", "bitts: 64", "params.yaml: section dah has the unknown key 'bitts'"),
-        ("eta: 1.0", "eta: one", "params.yaml: dah.eta must be a number, found 'one'"),
+        ("eta: 3.0", "eta: one", "params.yaml: dah.eta must be a number, found 'one'"),
         ("- hand-scene", "- hand-art", "params.yaml: tasks: 'hand-art' is not"),
     ],
 )
