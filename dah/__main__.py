@@ -1,16 +1,22 @@
 """``python -m dah``: commands beside the pipeline."""
 
+import csv
 import os
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
 from dah import params
+from dah.artifacts import read_codes
+from dah.data.tasks import read_lists
 from dah.errors import UserError
+from dah.predictions import COLUMNS
+from dah.predictions import predictions as target_predictions
 from dah.presets import apply_preset
 from dah.report import text_tables
-from dah.tables import read_json
+from dah.tables import LABELS, read_json, read_table
 
+DATA = Path("data")
 METRICS = Path("metrics")
 PARAMS = Path("params.yaml")
 PRESETS = Path("presets")
@@ -24,6 +30,20 @@ def results() -> None:
     print(f"\nTables and curves to look at: {METRICS / 'report.html'}")
 
 
+def predictions(task: str, method: str) -> None:
+    """Print file, category, probability and code of a task's target images as CSV."""
+    domains = params.load(PARAMS).domains_of(task)
+    table = read_table(DATA / "labels" / f"{domains[1]}.csv", LABELS)
+    rows = target_predictions(
+        read_codes(DATA / "codes" / task / f"{method}.h5"),
+        read_lists(DATA / "tasks" / task).categories,
+        dict(zip(table["id"], table["file"], strict=True)),
+    )
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(rows)
+
+
 def preset(name: str) -> None:
     """Set the parameters of a preset in params.yaml."""
     apply_preset(name, PRESETS, PARAMS)
@@ -34,6 +54,10 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m dah", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("results", help=results.__doc__).set_defaults(call=results)
+    command = commands.add_parser("predictions", help=predictions.__doc__)
+    command.add_argument("task", help="<source>-<target>")
+    command.add_argument("method", help="a hashing method that was trained: dah, dah-e, noda")
+    command.set_defaults(call=predictions)
     command = commands.add_parser("preset", help=preset.__doc__)
     command.add_argument("name", help="digits, office31, ...: a file of presets/ without .yaml")
     command.set_defaults(call=preset)

@@ -35,7 +35,7 @@ def put(key, value):
 
 
 def test_the_default_is_valid_and_says_what_the_paper_says():
-    """d = 64, K = 5, eta as measured, like weight 10, momentum 0.9, decay 5e-4, trunk at a tenth."""
+    """d = 64, K = 5, eta 3, like weight 10, momentum 0.9, decay 5e-4, trunk at a tenth."""
     params = load(ROOT / "params.yaml")
     assert (params.dah.bits, params.dah.samples_per_class, params.dah.eta) == (64, 5, 3.0)
     assert (params.dah.like_weight, params.train.trunk_factor) == (10.0, 0.1)

@@ -101,3 +101,12 @@ def test_a_frozen_trunk_is_kept_whole_in_the_model(repository):
     for name, value in network.trunk.model.state_dict().items():
         assert torch.equal(value, pretrained[name])
     assert network.bottleneck == 512
+
+
+@pytest.mark.slow
+def test_predictions_go_by_the_names_of_files(repository):
+    """One row for each readable image of the flat folder."""
+    rows = run(repository, "python", "-m", "dah", "predictions", "studio-album", "dah").splitlines()
+    assert rows[0] == "file,category,probability,code"
+    assert [row.split(",")[0] for row in rows[1:]] == [f"{i}.jpg" for i in range(7)]
+    assert {row.split(",")[1] for row in rows[1:]} <= set(CATEGORIES)

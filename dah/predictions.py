@@ -1,0 +1,27 @@
+"""The categories and codes of a task's target images by the names of their files."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from dah.artifacts import Codes
+
+COLUMNS = ("file", "category", "probability", "code")
+
+
+def predictions(
+    codes: Codes, categories: Sequence[str], files: Mapping[str, str]
+) -> Iterator[tuple[str, str, str, str]]:
+    """One row of COLUMNS for each target image, in the order of their files' names.
+
+    ``category``: the most probable one by eq. 6 from codes, with its ``probability``; ``code``: the
+    packed code in hexadecimal digits. ``categories`` are in the order of the columns of the
+    probabilities; ``files`` maps ids to names.
+    """
+    best = codes.probabilities.argmax(axis=1)
+    order = sorted(range(len(best)), key=lambda row: files[codes.target_ids[row]])
+    for row in order:
+        yield (
+            files[codes.target_ids[row]],
+            categories[best[row]],
+            f"{codes.probabilities[row, best[row]]:.4f}",
+            codes.target[row].tobytes().hex(),
+        )
