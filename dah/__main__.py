@@ -14,7 +14,7 @@ from dah.predictions import COLUMNS
 from dah.predictions import predictions as target_predictions
 from dah.presets import apply_preset
 from dah.report import text_tables
-from dah.tables import LABELS, read_json, read_table
+from dah.tables import LABELS, read_json, read_table, rows_of
 
 DATA = Path("data")
 METRICS = Path("metrics")
@@ -32,16 +32,15 @@ def results() -> None:
 
 def predictions(task: str, method: str) -> None:
     """Print file, category, probability and code of a task's target images as CSV."""
-    domains = params.load(PARAMS).domains_of(task)
-    table = read_table(DATA / "labels" / f"{domains[1]}.csv", LABELS)
-    rows = target_predictions(
-        read_codes(DATA / "codes" / task / f"{method}.h5"),
-        read_lists(DATA / "tasks" / task).categories,
-        dict(zip(table["id"], table["file"], strict=True)),
-    )
+    _, target = params.load(PARAMS).domains_of(task)
+    path = DATA / "labels" / f"{target}.csv"
+    table = read_table(path, LABELS)
+    codes = read_codes(DATA / "codes" / task / f"{method}.h5")
+    files = [table["file"][row] for row in rows_of(table["id"], codes.target_ids, path)]
+    categories = read_lists(DATA / "tasks" / task).categories
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(rows)
+    writer.writerows(target_predictions(codes, categories, files))
 
 
 def preset(name: str) -> None:

@@ -9,6 +9,7 @@ from dah.artifacts import Codes
 from dah.retrieval import Histograms
 
 Figures = dict[str, dict[str, float]]
+DomainFigures = dict[str, dict[str, float | str]]
 
 
 def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:

@@ -194,14 +194,21 @@ class Params:
 
     def domains_of(self, task: str) -> tuple[str, str]:
         """The source and the target domain of a task ``<source>-<target>``."""
-        for source in self.domains:
-            for target in self.domains:
-                if task == f"{source}-{target}" and source != target:
-                    return source, target
-        raise UserError(
-            f"tasks: {task!r} is not '<source>-<target>' of two different listed domains;"
-            f" listed are {', '.join(self.domains)}"
-        )
+        readings = [
+            (source, target)
+            for source in self.domains
+            for target in self.domains
+            if task == f"{source}-{target}" and source != target
+        ]
+        if not readings:
+            raise UserError(
+                f"tasks: {task!r} is not '<source>-<target>' of two different listed domains;"
+                f" listed are {', '.join(self.domains)}"
+            )
+        if len(readings) > 1:
+            shown = " and ".join(f"{source!r} to {target!r}" for source, target in readings)
+            raise UserError(f"tasks: {task!r} could be {shown}; rename a domain")
+        return readings[0]
 
 
 def load(path: Path) -> Params:
@@ -210,7 +217,11 @@ def load(path: Path) -> Params:
     Raises ``UserError``, one line that names the file and the key, for a missing or unreadable
     file, an unknown or missing key, a wrong type and a value out of range.
     """
-    content = read_yaml(path, YAML(typ="safe"))
+    return parse(read_yaml(path, YAML(typ="safe")), path)
+
+
+def parse(content: Any, path: Path) -> Params:
+    """The content of the parameter file `path`; raises ``UserError`` as ``load`` does."""
     try:
         return _read(Params, content, "")
     except UserError as error:

@@ -1,6 +1,6 @@
 """The categories and codes of a task's target images by the names of their files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from dah.artifacts import Codes
 
@@ -8,19 +8,18 @@ COLUMNS = ("file", "category", "probability", "code")
 
 
 def predictions(
-    codes: Codes, categories: Sequence[str], files: Mapping[str, str]
+    codes: Codes, categories: Sequence[str], files: Sequence[str]
 ) -> Iterator[tuple[str, str, str, str]]:
     """One row of COLUMNS for each target image, in the order of their files' names.
 
     ``category``: the most probable one by eq. 6 from codes, with its ``probability``; ``code``: the
     packed code in hexadecimal digits. ``categories`` are in the order of the columns of the
-    probabilities; ``files`` maps ids to names.
+    probabilities; ``files`` names the target's images in the codes' order.
     """
     best = codes.probabilities.argmax(axis=1)
-    order = sorted(range(len(best)), key=lambda row: files[codes.target_ids[row]])
-    for row in order:
+    for row in sorted(range(len(best)), key=lambda row: files[row]):
         yield (
-            files[codes.target_ids[row]],
+            files[row],
             categories[best[row]],
             f"{codes.probabilities[row, best[row]]:.4f}",
             codes.target[row].tobytes().hex(),

@@ -21,7 +21,7 @@ def apply_preset(name: str, folder: Path, path: Path) -> None:
 
     `folder` holds ``<name>.yaml``; the values of ``digits.yaml``, which has every key that some
     preset sets, come first, so that nothing of an earlier preset is left. Raises ``UserError``
-    where there is no such preset, a file is not YAML, or the result is not valid.
+    where there is no such preset, the parameter file is not valid, or would not be.
     """
     available = sorted(file.stem for file in folder.glob("*.yaml"))
     if name not in available:
@@ -30,26 +30,32 @@ def apply_preset(name: str, folder: Path, path: Path) -> None:
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 4096
     yaml.representer.add_representer(type(None), _null)
+    params.load(path)
     content = params.read_yaml(path, yaml)
     for preset in (DEFAULT, name):
-        _overlay(content, params.read_yaml(folder / f"{preset}.yaml", YAML(typ="safe")))
+        values = folder / f"{preset}.yaml"
+        _overlay(content, params.read_yaml(values, YAML(typ="safe")), values)
+    params.parse(content, folder / f"{name}.yaml")
     text = StringIO()
     yaml.dump(content, text)
     with replacing(path) as part:
         part.write_text(text.getvalue(), encoding="utf-8")
-        params.load(part)
 
 
-def _overlay(content: Any, values: Mapping[str, Any]) -> None:
-    """Set the leaves of `values` in `content`.
+def _overlay(content: Any, values: Any, path: Path) -> None:
+    """Set the leaves of `values`, read from `path`, in `content`.
 
     What stands after a list, the next key's comment, is kept with its last item and goes to the new
     last one.
     """
+    if not isinstance(values, Mapping):
+        raise UserError(f"{path}: expected keys of params.yaml, found {values!r}")
     for key, value in values.items():
-        if isinstance(value, Mapping):
-            _overlay(content[key], value)
-        elif isinstance(value, list):
+        if key not in content:
+            raise UserError(f"{path}: params.yaml has no key {key!r} in that place")
+        if isinstance(content[key], Mapping):
+            _overlay(content[key], value, path)
+        elif isinstance(content[key], list) and isinstance(value, list):
             comments = content[key].ca.items
             after = comments.pop(len(content[key]) - 1, None)
             content[key][:] = value

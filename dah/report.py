@@ -9,7 +9,7 @@ from string import Template
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from dah.evaluation import Figures
+from dah.evaluation import DomainFigures, Figures
 
 DOMAIN_TITLES = {
     "images": "images",
@@ -65,14 +65,14 @@ def text_table(figure: str, tasks: Mapping[str, Figures], mean: Figures) -> str:
     return f"{TITLES[figure][0]} ({TITLES[figure][1]})\n{aligned(_methods(figure, tasks, mean))}"
 
 
-def text_tables(tasks: Mapping[str, Figures], mean: Figures, domains: Figures) -> str:
+def text_tables(tasks: Mapping[str, Figures], mean: Figures, domains: DomainFigures) -> str:
     """All tables for the terminal."""
     tables = [text_table(figure, tasks, mean) for figure in TITLES if figure in mean]
     tables.append(f"Domains ({DOMAIN_UNIT})\n{aligned(domain_table(domains))}")
     return "\n\n".join(tables)
 
 
-def domain_table(domains: Figures) -> list[list[str]]:
+def domain_table(domains: DomainFigures) -> list[list[str]]:
     """Table 1 of the paper: a head, then a row of cells for each domain."""
     known = [figure for figure in DOMAIN_TITLES if figure in domains]
     rows = [["", *(DOMAIN_TITLES[figure] for figure in known)]]
@@ -94,7 +94,10 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def page(
-    tasks: Mapping[str, Figures], mean: Figures, curves: Mapping[str, Curves], domains: Figures
+    tasks: Mapping[str, Figures],
+    mean: Figures,
+    curves: Mapping[str, Curves],
+    domains: DomainFigures,
 ) -> str:
     """All tables and the precision-recall curves of every task as HTML, pictures inside."""
     tables = [_table(figure, tasks, mean) for figure in TITLES if figure in mean]
@@ -107,6 +110,7 @@ def page(
         f"<h2>Precision and recall, {escape(task)}</h2>\n<img alt='Precision-recall curves of"
         f" {escape(task)}' src='data:image/png;base64,{_picture(methods)}'>"
         for task, methods in curves.items()
+        if methods
     ]
     return PAGE.substitute(tables="\n".join(tables), pictures="\n".join(pictures))
 

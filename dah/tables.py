@@ -50,12 +50,12 @@ def read_table(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
     return {name: [row[i] for row in rows[1:]] for i, name in enumerate(columns)}
 
 
-def as_labels(values: Sequence[str], path: Path) -> np.ndarray:
-    """A column of whole-number labels as int64 ``(n,)``."""
+def as_integers(values: Sequence[str], path: Path) -> np.ndarray:
+    """A column of whole numbers, labels or sizes, as int64 ``(n,)``."""
     try:
         return np.array(values, dtype=np.int64)
     except (ValueError, OverflowError) as error:
-        raise UserError(f"{path}: labels must be whole numbers: {error}") from error
+        raise UserError(f"{path}: expected whole numbers: {error}") from error
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

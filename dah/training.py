@@ -97,11 +97,6 @@ def fit(
         yield {**record, "learning_rate": learning_rate(epoch, options)}
 
 
-def as_it_is(rows: Tensor, _: torch.Generator) -> Tensor:
-    """The view of activations that were computed once."""
-    return rows
-
-
 def check_finite(record: dict[str, float], epoch: int) -> None:
     """Raise ``UserError`` that names the term where a loss of an epoch is nan or infinite."""
     for name, value in record.items():

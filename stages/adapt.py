@@ -9,6 +9,7 @@ from dah import adapt
 from dah.classifiers import linear_svm, nearest_neighbour
 from dah.data.pictures import read_fc7
 from dah.data.tasks import read_lists
+from dah.errors import UserError
 from dah.linalg import unit_rows
 from dah.params import Params
 from dah.tables import PREDICTIONS, write_table
@@ -18,7 +19,7 @@ from stages.command import run
 def main(params: Params, given: Namespace) -> None:
     lists = read_lists(given.lists)
     fc7 = read_fc7(given.features, params.domains_of(given.task), lists)
-    Xs, Xt = (unit_rows(rows.numpy().astype(np.float64)) for rows in fc7)
+    Xs, Xt = (unit_rows(rows.astype(np.float64)) for rows in fc7)
     ys = lists.source_labels
     gfk, tca, coral, jda = (getattr(params.adapt, name) for name in ("gfk", "tca", "coral", "jda"))
     methods = {
@@ -29,7 +30,10 @@ def main(params: Params, given: Namespace) -> None:
         "jda": lambda: adapt.jda(Xs, ys, Xt, jda.dim, jda.mu, jda.rounds),
     }
     for name in tqdm(methods, "adapt", unit="method"):
-        Zs, Zt = map(unit_rows, methods[name]())
+        try:
+            Zs, Zt = map(unit_rows, methods[name]())
+        except ValueError as error:
+            raise UserError(f"adapt.{name} on {given.task}: {error}") from error
         labels = nearest_neighbour(Zs, ys, Zt), linear_svm(Zs, ys, Zt)
         rows = zip(lists.target_ids, *labels, strict=True)
         write_table(given.out / f"{name}.csv", PREDICTIONS, rows)

@@ -3,21 +3,31 @@
 from argparse import Namespace
 from pathlib import Path
 
+import torch
+
+from dah.data.digits import DOMAINS
+from dah.data.fetch import LAYOUTS
 from dah.errors import UserError
-from dah.networks import build_trunk
+from dah.networks import build_trunk, check_source
 from dah.params import Params
 from stages.command import run
 
+KNOWN = {name: layout.images for name, layout in LAYOUTS.items() if layout} | {"digits": DOMAINS}
+
 
 def main(params: Params, _: Namespace) -> None:
-    path, weights = params.dataset.path, params.backbone.weights
+    path, known = params.dataset.path, KNOWN.get(params.dataset.name)
+    for domain in params.domains if known else ():
+        if domain not in known:
+            raise UserError(
+                f"domains: {params.dataset.name} has no {domain!r}; it has {', '.join(known)}"
+            )
     if path is not None and not Path(path).expanduser().exists():
         raise UserError(f"dataset.path: there is no {path!r}; set it to an archive or folder")
-    if weights not in ("letters", "imagenet") and not Path(weights).expanduser().is_file():
-        raise UserError(
-            f"backbone.weights: there is no file {weights!r}; set it to one, to imagenet or letters"
-        )
-    trunk = build_trunk(params.backbone.name)
+    if params.backbone.weights != "letters":
+        check_source(params.backbone.name, params.backbone.weights)
+    with torch.device("meta"):  # shapes without memory
+        trunk = build_trunk(params.backbone.name)
     if params.images.size < trunk.input_size:
         raise UserError(
             f"images.size is {params.images.size}, but {params.backbone.name} sees squares of"

@@ -9,7 +9,7 @@ from dah.artifacts import read_features
 from dah.datasets import sizes, svm_accuracy
 from dah.evaluation import by_figure
 from dah.params import Params
-from dah.tables import LABELS, SKIPPED, as_labels, read_table, rows_of, write_json
+from dah.tables import LABELS, SKIPPED, as_integers, read_table, rows_of, write_json
 from stages.command import run
 
 
@@ -19,7 +19,7 @@ def main(params: Params, given: Namespace) -> None:
         path = given.labels / f"{domain}.csv"
         table = read_table(path, LABELS)
         categories = table["category"]
-        width, height = (as_labels(table[side], path) for side in ("width", "height"))
+        width, height = (as_integers(table[side], path) for side in ("width", "height"))
         figures[domain] = sizes(categories, width, height)
         skipped = read_table(given.skipped / f"{domain}.csv", SKIPPED)["file"]
         figures[domain]["skipped"] = len(skipped)

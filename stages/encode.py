@@ -3,10 +3,12 @@
 from argparse import Namespace
 from functools import partial
 
+import torch
+
 from dah.artifacts import Codes, write_codes
 from dah.checkpoints import load_network
 from dah.codes import pack, unpack
-from dah.data.augment import centre_crop
+from dah.data.augment import as_it_is, centre_crop
 from dah.data.pictures import read_fc7, read_pixels
 from dah.data.tasks import read_lists
 from dah.devices import choose_device
@@ -22,11 +24,13 @@ def main(params: Params, given: Namespace) -> None:
     domains = params.domains_of(given.task)
     if params.train.finetune == "head":
         sides = read_fc7(given.features, domains, lists)
-        encoder, view = network.head, lambda rows: rows
+        encoder, view = network.head, as_it_is
     else:
         sides = read_pixels(given.images, domains, lists, network.input_size)
         encoder, view = network, partial(centre_crop, size=network.input_size)
-    source, target = (activations(encoder, side.to(device), view) for side in sides)
+    source, target = (
+        activations(encoder, torch.from_numpy(side).to(device), view) for side in sides
+    )
     bits, ys, categories = params.dah.bits, lists.source_labels, len(lists.categories)
     codes = pack(source.u), pack(target.u)
     signs = [unpack(code, bits) for code in codes]

@@ -1,4 +1,4 @@
-"""Measure a task's codes and predictions against the target's labels: the only reader of them."""
+"""Measure a task's codes and predictions against the truth, which no other stage reads."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -13,7 +13,7 @@ from dah.retrieval import precision_recall
 from dah.tables import (
     CURVE,
     PREDICTIONS,
-    as_labels,
+    as_integers,
     read_table,
     rows_of,
     write_json,
@@ -25,7 +25,7 @@ from stages.command import run
 def shallow(path: Path, truth: Truth) -> dict[str, float]:
     table = read_table(path, PREDICTIONS)
     labels = truth.labels[rows_of(truth.ids, table["id"], path)]
-    neighbour, svm = (as_labels(table[name], path) for name in PREDICTIONS[1:])
+    neighbour, svm = (as_integers(table[name], path) for name in PREDICTIONS[1:])
     return {"accuracy": accuracy(neighbour, labels), "accuracy_svm": accuracy(svm, labels)}
 
 

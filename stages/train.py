@@ -8,22 +8,24 @@ from dvclive import Live
 from tqdm import tqdm
 
 from dah.checkpoints import load_trunk, write_model
-from dah.data.augment import augment, colour_deviation
+from dah.data.augment import as_it_is, augment, colour_deviation
 from dah.data.pictures import read_fc7, read_pixels
 from dah.data.tasks import read_lists
 from dah.devices import choose_device
+from dah.methods import sees_target
 from dah.networks import build_network
 from dah.params import Params
-from dah.training import as_it_is, fit
+from dah.training import fit
 from stages.command import run
 
 
 def main(params: Params, given: Namespace) -> None:
     options, dah = params.train, params.dah
-    torch.use_deterministic_algorithms(True)
+    device = choose_device(options.device)
+    # A GPU has no repeatable backward pass of pooling and response normalisation.
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.manual_seed(options.seed)
-    device = choose_device(options.device)
     lists, domains = read_lists(given.lists), params.domains_of(given.task)
     trunk = load_trunk(given.backbone)
     network = build_network(trunk, dah.bits, options.bottleneck, options.finetune).to(device)
@@ -32,11 +34,12 @@ def main(params: Params, given: Namespace) -> None:
         source, target = read_fc7(given.features, domains, lists)
     else:
         source, target = read_pixels(given.images, domains, lists, trunk.input_size)
-        deviation = colour_deviation(source, target)
+        seen = (source, target) if sees_target(given.method) else (source,)
+        deviation = colour_deviation(*seen)
         learner = network
         view = partial(augment, size=trunk.input_size, options=options.augment, deviation=deviation)
-    labels = torch.from_numpy(lists.source_labels)
-    data = (rows.to(device) for rows in (source, labels, target))
+    arrays = source, lists.source_labels, target
+    data = (torch.from_numpy(rows).to(device) for rows in arrays)
     epochs = fit(learner, *data, view, given.method, dah, options)
     bar = tqdm(epochs, f"train {given.task} {given.method}", options.epochs, unit="epoch")
     with Live(str(given.curves), dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:

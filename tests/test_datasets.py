@@ -27,11 +27,12 @@ def test_without_labels_categories_are_not_counted():
     assert set(figures) == {"images", "smallest_image", "largest_image"}
 
 
-def clusters(*counts):
-    """Overlapping clusters of 2-d points around unit vectors, and their labels."""
+def clusters(*counts, more=0):
+    """Overlapping clusters around unit vectors, with so many axes of noise more, and labels."""
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(len(counts)), counts)
-    return np.eye(len(counts))[y] + 0.5 * rng.standard_normal((len(y), len(counts))), y
+    centres = np.eye(len(counts), len(counts) + more)
+    return centres[y] + 0.5 * rng.standard_normal((len(y), centres.shape[1])), y
 
 
 def test_accuracy_is_that_of_five_folds_one_by_one():
@@ -46,6 +47,12 @@ def test_accuracy_is_that_of_five_folds_one_by_one():
     assert 60 < mean < 95
     assert_allclose(mean, sum(shares) / 5, atol=0.01)
     assert_allclose(deviation, np.sqrt(sum((s - mean) ** 2 for s in shares) / 4), atol=0.01)
+
+
+def test_accuracy_repeats_itself():
+    """Also where the solver draws at random: fewer than four samples per dimension."""
+    X, y = clusters(30, 40, 20, more=60)
+    assert svm_accuracy(X, y, 0) == svm_accuracy(X, y, 0)
 
 
 @pytest.mark.parametrize("counts", [(4, 4), (9,), (9, 1), (1, 1, 1, 1, 1)])

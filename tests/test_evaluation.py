@@ -11,7 +11,7 @@ from dah.codes import pack
 from dah.encoding import activations, domain_error, probabilities
 from dah.evaluation import accuracy, by_figure, code_figures, mean_over_tasks
 from dah.networks import HashNetwork, build_trunk
-from dah.report import page, text_table
+from dah.report import domain_table, page, text_table
 
 
 def codes_of(signs_source, signs_target, wrong=0):
@@ -116,6 +116,28 @@ def test_the_page_is_whole_in_itself():
     assert "p<h" not in html
     assert "data:image/png;base64,iVBOR" in html
     assert not re.search(r"https?://|<script|src='(?!data:)", html)
+
+
+def test_a_task_without_labels_has_no_column_of_its_own_figures_and_no_curve():
+    """Its cells are empty, the page says so, and means are those of the other task."""
+    tasks = {"p-h": FIGURES, "p-s": {"domain_error": {"dah": 0.25}}}
+    mean = mean_over_tasks(tasks)
+    assert mean == FIGURES | {"domain_error": {"dah": 0.25}}
+    curves = {"p-h": {"dah": {"recall": [1.0], "precision": [0.2]}}, "p-s": {}}
+    html = page(tasks, mean, curves, DOMAINS)
+    assert "no accuracy and no mAP: p-s" in html
+    assert html.count("<img") == 1
+    assert re.search(r"\n +dah +61\.[23] +- +61\.[23]$", text_table("accuracy", tasks, mean))
+
+
+def test_domains_are_a_table():
+    """Whole numbers and sizes as they are, percents with two decimals, nothing where unknown."""
+    domains = DOMAINS | {"images": {"hand": 9, "web": 4}}
+    assert domain_table(domains) == [
+        ["", "images", "SVM, %"],
+        ["hand", "9", "90.00"],
+        ["web", "4", "-"],
+    ]
 
 
 def test_activations_come_in_the_order_of_their_images(monkeypatch):

@@ -138,6 +138,13 @@ def test_a_flat_domain_has_no_categories(tmp_path):
     assert found["art"] == [("mug/c.webp", b"3")]
 
 
+def test_a_folder_named_images_is_no_category(tmp_path):
+    """Office-31 puts its categories there; a flat domain may as well."""
+    members = [("photos/images/a.png", b"1"), ("art/images/mug/c.webp", b"3")]
+    _, found = fetched(tmp_path, "folder", folder_of(tmp_path / "a", members), ["photos", "art"])
+    assert found == {"photos": [("a.png", b"1")], "art": [("mug/c.webp", b"3")]}
+
+
 def test_a_category_may_be_named_as_a_domain(tmp_path):
     """The outer folder is the domain."""
     members = [("art/photo/a.jpg", b"1"), ("photo/art/b.jpg", b"2")]

@@ -127,3 +127,16 @@ def test_a_missing_file_is_refused(tmp_path):
 def test_a_task_names_its_domains():
     """Also where a domain's name holds a hyphen."""
     assert load(ROOT / "params.yaml").domains_of("print-hand") == ("print", "hand")
+
+
+def test_a_task_that_can_be_read_in_two_ways_is_refused(tmp_path):
+    """Hyphens in domains are allowed where they leave no doubt."""
+    path = changed(tmp_path, put("domains", ["a", "a-b", "b-c", "c"]))
+    text = path.read_text(encoding="utf-8")
+    for task, fails in (("a-b-c", True), ("a-b-b-c", False)):
+        path.write_text(text.replace("print-hand", task).replace("hand-scene", "a-c"), "utf-8")
+        if fails:
+            with pytest.raises(UserError, match="'a-b-c' could be 'a' to 'b-c' and 'a-b' to 'c'"):
+                load(path)
+        else:
+            assert load(path).domains_of(task) == ("a-b", "b-c")

@@ -29,6 +29,9 @@ CHANGES = {
     "  samples_per_class: 5": "  samples_per_class: 2",
     "  epochs: 36": "  epochs: 2",
     "  finetune: all": "  finetune: head",
+    "subspaces.\n    dim: 20": "subspaces.\n    dim: 2",
+    "its regulariser.\n    dim: 20": "its regulariser.\n    dim: 2",
+    "100, 1, 10).\n    dim: 20": "100, 1, 10).\n    dim: 2",
 }
 
 

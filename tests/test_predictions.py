@@ -19,5 +19,5 @@ def test_rows_are_files_with_their_most_probable_category():
         probabilities_real=1 - shares,
         domain_error=0.5,
     )
-    rows = list(predictions(codes, ["mug", "pen"], {"x": "b.jpg", "y": "a.jpg"}))
+    rows = list(predictions(codes, ["mug", "pen"], ["b.jpg", "a.jpg"]))
     assert rows == [("a.jpg", "mug", "0.9000", "a0"), ("b.jpg", "pen", "0.7500", "0f")]

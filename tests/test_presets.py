@@ -60,13 +60,6 @@ def test_the_way_back_is_exact(params, name):
     assert params.read_text(encoding="utf-8") == DEFAULT
 
 
-def test_the_default_has_every_key_of_every_preset():
-    """Else something of one preset would outlive the next."""
-    default = read(PRESETS / "digits.yaml")
-    for name in NAMES:
-        assert set(read(PRESETS / f"{name}.yaml")) <= set(default), name
-
-
 def test_what_was_set_by_hand_stays(params):
     """A key that no preset knows."""
     params.write_text(DEFAULT.replace("  bits: 64", "  bits: 16"), encoding="utf-8")
@@ -85,6 +78,30 @@ def test_a_preset_that_makes_no_valid_file_changes_nothing(params, tmp_path):
     """The parameters are read back before they take the file's place."""
     for name, text in (("digits", "images:\n  size: 32\n"), ("bad", "images:\n  size: none\n")):
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=r"images\.size must be a whole number"):
+    with pytest.raises(UserError, match=r"bad\.yaml: images\.size must be a whole number"):
         apply_preset("bad", tmp_path, params)
     assert params.read_text(encoding="utf-8") == DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("preset", "message"),
+    [
+        ("", "expected keys of params.yaml, found None"),
+        ("imagges:\n  size: 32\n", "params.yaml has no key 'imagges'"),
+        ("images: 32\n", "expected keys of params.yaml, found 32"),
+    ],
+)
+def test_a_broken_preset_is_refused(params, tmp_path, preset, message):
+    """By its name."""
+    (tmp_path / "digits.yaml").write_text(preset, encoding="utf-8")
+    with pytest.raises(UserError, match=f"digits.yaml: {message}"):
+        apply_preset("digits", tmp_path, params)
+
+
+def test_a_mistaken_parameter_file_is_refused(params):
+    """A list that is none, before anything is written."""
+    params.write_text(
+        DEFAULT.replace("- hand\n", "", 1).replace("  - scene\n  - print\n", "  hand\n")
+    )
+    with pytest.raises(UserError, match="domains must be a list"):
+        apply_preset("office31", PRESETS, params)

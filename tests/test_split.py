@@ -39,18 +39,18 @@ def test_the_order_of_ids_is_a_shuffle():
 
 def test_categories_are_numbered_by_name():
     """Both domains share the source's numbers; the target may lack a category."""
-    task = make_task(domain("s", mug=3, bike=2), domain("t", mug=2), 2, 0)
+    task = make_task(domain("s", mug=3, bike=2), domain("t", mug=5), 2, 0)
     assert task.categories == ["bike", "mug"]
     assert_array_equal(task.source_labels, [1, 1, 1, 0, 0])
-    assert_array_equal(task.target_labels, [1, 1])
+    assert_array_equal(task.target_labels, [1] * 5)
 
 
 def test_a_target_may_be_without_labels():
     """All -1, and known to be so; the source's are numbered as ever."""
-    task = make_task(domain("s", mug=3, bike=2), Domain("t", ["a", "b"], ["", ""]), 2, 0)
-    assert_array_equal(task.target_labels, [-1, -1])
+    task = make_task(domain("s", mug=3, bike=2), Domain("t", list("abcde"), [""] * 5), 2, 0)
+    assert_array_equal(task.target_labels, [-1] * 5)
     assert_array_equal(task.source_labels, [1, 1, 1, 0, 0])
-    assert not Truth(["a", "b"], task.target_labels, np.zeros(2, bool)).known
+    assert not Truth(list("abcde"), task.target_labels, np.zeros(5, bool)).known
     assert Truth(["a", "b"], np.array([0, 1]), np.zeros(2, bool)).known
 
 
@@ -76,6 +76,8 @@ def test_queries_are_a_tenth_of_each_category():
         ({"mug": 9, "bike": 9}, {"pen": 1}, "domain t has the category 'pen'"),
         ({"mug": 9}, {"mug": 1}, "domain s: a source needs two categories, found 1"),
         ({"": 9}, {"mug": 1}, "domain s: a source needs labels, found its images in no folders"),
+        ({"mug": 9, "bike": 9}, {"mug": 4}, "domain t: a target needs 5 images, found 4"),
+        (dict.fromkeys("abcde", 9), dict.fromkeys("abcde", 1), "t: no category has two images"),
     ],
 )
 def test_tasks_that_cannot_be_learnt_are_refused(source, target, message):

@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from dah.artifacts import read_images
+from dah.artifacts import read_images, write_features
 from dah.data.archives import write_tar
 from dah.data.identity import opaque_ids
+from dah.data.split import Domain, make_task
+from dah.data.tasks import write_task
 from dah.tables import LABELS, SKIPPED, read_table
 
 ROOT = Path(__file__).parents[1]
@@ -41,9 +44,15 @@ def test_the_check_accepts_the_default():
         ("bits: 64", "bitts: 64", "params.yaml: section dah has the unknown key 'bitts'"),
         ("eta: 3.0", "eta: one", "params.yaml: dah.eta must be a number, found 'one'"),
         ("- hand-scene", "- hand-art", "params.yaml: tasks: 'hand-art' is not"),
+        (
+            "  - hand\n",
+            "  - art\n  - hand\n",
+            "domains: digits has no 'art'; it has hand, scene, print",
+        ),
         ("name: digits", "name: folder", "params.yaml: dataset.path is null, but dataset.name is"),
         ("name: lenet", "name: alexnet", "params.yaml: backbone.weights is 'letters', which pret"),
-        ("weights: letters", "weights: a.pth", "backbone.weights: there is no file 'a.pth'; set"),
+        ("weights: letters", "weights: a.pth", "backbone.weights: a.pth is not a file; set it to"),
+        ("weights: letters", "weights: imagenet", "there are no ImageNet weights of lenet; set"),
         ("size: 32", "size: 24", "images.size is 24, but lenet sees squares of 28 pixels; set it"),
     ],
 )
@@ -128,3 +137,19 @@ def test_torchvision_imports_without_its_operators():
         check=False,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_dimension_that_the_data_have_not_is_one_line(tmp_path):
+    """GFK's 20 among eight images: the key, what there is, and the remedy."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    rng = np.random.default_rng(0)
+    sides = [Domain(name, [f"{name}{i}" for i in range(8)], list("ab") * 4) for name in "st"]
+    for side, name in zip(sides, ("print", "hand"), strict=True):
+        write_features(tmp_path / f"{name}.h5", rng.random((8, 30)), side.ids)
+    task = make_task(*sides, 2, 0)
+    write_task(task, *(side.ids for side in sides), tmp_path / "lists", tmp_path / "truth.csv")
+    paths = ["--lists", "lists", "--features", ".", "--out", "out"]
+    code, _, error = call("stages.adapt", "--task", "print-hand", *paths, cwd=tmp_path)
+    last = error.strip().splitlines()[-1]
+    assert code == 1
+    assert last.startswith("adapt: adapt.gfk on print-hand: dim = 20 exceeds the rank 7")

@@ -10,12 +10,12 @@ import torch
 from torch.testing import assert_close
 
 from dah import params
-from dah.data.augment import as_float, augment, centre_crop, colour_deviation
+from dah.data.augment import as_float, as_it_is, augment, centre_crop, colour_deviation
 from dah.data.batches import source_batches, target_batches
 from dah.devices import choose_device
 from dah.errors import UserError
 from dah.methods import hash_terms, sees_target, settings
-from dah.networks import HashNetwork, Outputs, build_trunk
+from dah.networks import HashHead, HashNetwork, Outputs, build_trunk
 from dah.training import check_finite, fit, learning_rate, optimiser
 
 DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
@@ -122,7 +122,7 @@ def test_colours_vary_as_the_pixels_do():
     """The deviation is a square root of the covariance of RGB, and shifts have its covariance."""
     a, b = pixels(seed=1) // 2, pixels(n=3, seed=2)
     b[..., 1] = b[..., 0]
-    deviation = colour_deviation(a, b)
+    deviation = colour_deviation(a.numpy(), b.numpy())
     values = torch.cat([a.reshape(-1, 3), b.reshape(-1, 3)]).double().T / 255
     assert_close(
         (deviation @ deviation.T).double(), torch.cov(values, correction=0), atol=1e-6, rtol=1e-4
@@ -256,6 +256,23 @@ def test_a_frozen_trunk_keeps_its_weights():
     network, _ = small_fit(trunk_factor=0.0)
     for name, value in network.trunk.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+def test_a_limited_gradient_makes_short_steps():
+    """The first step of SGD is rate times gradient: no longer than rate times the limit."""
+    torch.manual_seed(0)
+    x, y = torch.randn(20, 6), torch.arange(20) % 2
+    dah = replace(DEFAULT.dah, samples_per_class=10)
+    lengths = []
+    for clip in (None, 1e-3):
+        torch.manual_seed(0)
+        head = HashHead(6, 4, bottleneck=5)
+        before = torch.cat([p.detach().clone().ravel() for p in head.parameters()])
+        options = replace(DEFAULT.train, epochs=1, weight_decay=0.0, clip=clip)
+        list(fit(head, x, y, x + 1, as_it_is, "dah", dah, options))
+        after = torch.cat([p.detach().ravel() for p in head.parameters()])
+        lengths.append((after - before).norm().item())
+    assert lengths[1] <= 2 * DEFAULT.train.learning_rate * 1e-3 < lengths[0]
 
 
 def test_divergence_is_an_error_with_its_term_and_remedy():

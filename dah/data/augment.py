@@ -1,10 +1,16 @@
 """Random crops, mirroring and colour shifts of whole batches, on the device that trains."""
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from dah.params import Augment
+
+
+def as_it_is(rows: Tensor, _: torch.Generator | None = None) -> Tensor:
+    """The view of activations that were computed once: themselves."""
+    return rows
 
 
 def as_float(pixels: Tensor) -> Tensor:
@@ -18,7 +24,7 @@ def centre_crop(pixels: Tensor, size: int) -> Tensor:
     return as_float(pixels[:, edge : edge + size, edge : edge + size])
 
 
-def colour_deviation(*sets: Tensor) -> Tensor:
+def colour_deviation(*sets: np.ndarray) -> Tensor:
     """A square root ``(3, 3)`` of the covariance of all pixels' RGB values in [0, 1].
 
     Times a standard normal vector it is a colour that varies as the images' pixels do (Krizhevsky
@@ -27,10 +33,10 @@ def colour_deviation(*sets: Tensor) -> Tensor:
     count, total = 0, torch.zeros(3, dtype=torch.float64)
     products = torch.zeros(3, 3, dtype=torch.float64)
     for image in (image for pixels in sets for image in pixels):
-        values = image.reshape(-1, 3).double() / 255
+        values = torch.from_numpy(image).reshape(-1, 3).double() / 255
         count += len(values)
-        total += values.sum(dim=0).cpu()
-        products += (values.T @ values).cpu()
+        total += values.sum(dim=0)
+        products += values.T @ values
     mean = total / count
     eigenvalues, vectors = torch.linalg.eigh(products / count - mean.outer(mean))
     return (vectors * eigenvalues.clamp_min(0).sqrt()).float()

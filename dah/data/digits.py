@@ -58,7 +58,10 @@ DOMAINS: dict[str, Callable[[int], Iterator[tuple[str, Image.Image]]]] = {
 
 
 def members(domain: str, seed: int) -> Iterator[tuple[str, bytes]]:
-    """The domain's images as ``(<category>/<file>.png, PNG bytes)``, in order of making."""
+    """The domain's images as ``(<category>/<file>.png, PNG bytes)``, in order of making.
+
+    `domain` is a key of DOMAINS.
+    """
     for number, (category, picture) in enumerate(DOMAINS[domain](seed)):
         buffer = BytesIO()
         picture.save(buffer, "PNG")

@@ -146,7 +146,7 @@ def _place(name: str, known: Mapping[str, str]) -> tuple[str, str] | None:
     parts = name.split("/")
     for i, part in enumerate(parts[:-1]):
         inner = parts[i + 1 :]
-        if len(inner) == 3 and inner[0].lower() == "images":
+        if len(inner) in (2, 3) and inner[0].lower() == "images":
             inner = inner[1:]
         if len(inner) <= 2 and _plain(part) in known:
             return known[_plain(part)], "/".join(inner)

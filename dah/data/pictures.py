@@ -4,8 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from dah.artifacts import read_features, read_images
 from dah.data.tasks import Lists
@@ -17,7 +15,7 @@ Reader = Callable[[Path], tuple[np.ndarray, list[str]]]
 
 def read_pixels(
     folder: Path, domains: tuple[str, str], lists: Lists, smallest: int
-) -> tuple[Tensor, Tensor]:
+) -> tuple[np.ndarray, np.ndarray]:
     """The images of source and target, each uint8 ``(n, size, size, 3)``.
 
     Raises ``UserError`` where one is missing or they are smaller than ``smallest`` pixels.
@@ -31,7 +29,7 @@ def read_pixels(
     return source, target
 
 
-def read_fc7(folder: Path, domains: tuple[str, str], lists: Lists) -> tuple[Tensor, Tensor]:
+def read_fc7(folder: Path, domains: tuple[str, str], lists: Lists) -> tuple[np.ndarray, np.ndarray]:
     """The frozen trunk's last activations of source and target, each float32 ``(n, D)``.
 
     Raises ``UserError`` where an image is missing.
@@ -41,10 +39,10 @@ def read_fc7(folder: Path, domains: tuple[str, str], lists: Lists) -> tuple[Tens
 
 def _read(
     folder: Path, domains: tuple[str, str], lists: Lists, reader: Reader
-) -> tuple[Tensor, Tensor]:
+) -> tuple[np.ndarray, np.ndarray]:
     sides = []
     for domain, ids in zip(domains, (lists.source_ids, lists.target_ids), strict=True):
         path = folder / f"{domain}.h5"
         rows, stored = reader(path)
-        sides.append(torch.from_numpy(rows[rows_of(stored, ids, path)]))
+        sides.append(rows[rows_of(stored, ids, path)])
     return sides[0], sides[1]

@@ -10,6 +10,7 @@ from dah.data.tasks import NO_LABEL, Task
 from dah.errors import UserError
 
 QUERY_SHARE = 0.1
+SMALLEST_TARGET = 5  # images: the domain error has five folds
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def make_task(source: Domain, target: Domain, per_category: int, seed: int) -> T
 
     A target without labels has the label -1 throughout. Raises ``UserError`` where the source has
     no labels, a category of it has fewer than ``per_category`` images, or the target has a category
-    that the source lacks.
+    that the source lacks, fewer than five images, or no two images of one category.
     """
     if not any(source.categories):
         raise UserError(
@@ -49,14 +50,25 @@ def make_task(source: Domain, target: Domain, per_category: int, seed: int) -> T
             f"domain {target.name} has the category {unknown[0]!r} ({len(unknown)} such), which the"
             f" source {source.name} lacks: both domains of a task need the same categories"
         )
+    if len(target.ids) < SMALLEST_TARGET:
+        raise UserError(
+            f"domain {target.name}: a target needs {SMALLEST_TARGET} images, found"
+            f" {len(target.ids)}; add some"
+        )
     categories = sorted(counts)
     number = {category: label for label, category in enumerate(categories)}
     target_labels = np.array([number.get(c, NO_LABEL) for c in target.categories], np.int64)
+    roles = query_roles(target_labels, np.random.default_rng(seed))
+    if "query" not in roles:
+        raise UserError(
+            f"domain {target.name}: no category has two images, so that none could be found by"
+            " another; add some, or give the target without folders of categories"
+        )
     return Task(
         categories=categories,
         source_labels=np.array([number[c] for c in source.categories], np.int64),
         target_labels=target_labels,
-        roles=query_roles(target_labels, np.random.default_rng(seed)),
+        roles=roles,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dah.tables import CATEGORIES, SOURCE, TARGET, TRUTH, as_labels, read_table, write_table
+from dah.tables import CATEGORIES, SOURCE, TARGET, TRUTH, as_integers, read_table, write_table
 
 NO_LABEL = -1
 
@@ -63,7 +63,7 @@ def read_lists(folder: Path) -> Lists:
     return Lists(
         categories=read_table(folder / "categories.csv", CATEGORIES)["category"],
         source_ids=source["id"],
-        source_labels=as_labels(source["label"], folder / "source.csv"),
+        source_labels=as_integers(source["label"], folder / "source.csv"),
         target_ids=read_table(folder / "target.csv", TARGET)["id"],
     )
 
@@ -73,6 +73,6 @@ def read_truth(path: Path) -> Truth:
     table = read_table(path, TRUTH)
     return Truth(
         ids=table["id"],
-        labels=as_labels(table["label"], path),
+        labels=as_integers(table["label"], path),
         is_query=np.array(table["role"]) == "query",
     )

@@ -2,14 +2,23 @@
 
 from torch import nn
 
-from dah.networks.hashing import HashHead, HashNetwork, Outputs
+from dah.networks.hashing import HashHead, HashNetwork, Outputs, build_network
 from dah.networks.lenet import LeNet
 from dah.networks.vgg_f import VggF
-from dah.networks.weights import load_weights
+from dah.networks.weights import check_source, load_weights
 
 TRUNKS = {"lenet": LeNet, "vgg_f": VggF}
 
-__all__ = ["TRUNKS", "HashHead", "HashNetwork", "Outputs", "build_trunk", "load_weights"]
+__all__ = [
+    "TRUNKS",
+    "HashHead",
+    "HashNetwork",
+    "Outputs",
+    "build_network",
+    "build_trunk",
+    "check_source",
+    "load_weights",
+]
 
 
 def build_trunk(name: str) -> nn.Module:
@@ -27,15 +36,3 @@ def build_trunk(name: str) -> nn.Module:
     from dah.networks.trunks import TorchvisionTrunk  # noqa: PLC0415 - torchvision takes a second
 
     return TorchvisionTrunk(name)
-
-
-def build_network(trunk: nn.Module, bits: int, bottleneck: int, finetune: str) -> HashNetwork:
-    """A hash network on a pretrained trunk, and with it the layers that MK-MMD acts on.
-
-    - A trunk with fc6 and fc7, all of it trained: fc6, fc7 and fc8 (eq. 1).
-    - A trunk of pooled features, all trained: these, a new fc7 of `bottleneck` units, and fc8.
-    - `finetune` is ``head``: the trunk is frozen, so that only a new fc7 of `bottleneck` units on
-      its last activation, and fc8, can bring the domains together.
-    """
-    new = finetune == "head" or len(trunk.widths) == 1
-    return HashNetwork(trunk, bits, bottleneck if new else 0)

@@ -55,7 +55,7 @@ class HashNetwork(nn.Module):
     """A hash head on a trunk.
 
     Images RGB float ``(n, 3, input_size, input_size)`` in [0, 1] to ``Outputs``, whose layers are
-    the trunk's activations and those of the head: fc6, fc7, fc8, or pooled features, fc7, fc8.
+    the trunk's activations and those of the head; ``build_network`` names them.
     """
 
     def __init__(self, trunk: nn.Module, bits: int, bottleneck: int = 0) -> None:
@@ -73,3 +73,15 @@ class HashNetwork(nn.Module):
         activations = self.trunk(images)
         layers, u = self.head(activations[-1])
         return Outputs((*activations, *layers), u)
+
+
+def build_network(trunk: nn.Module, bits: int, bottleneck: int, finetune: str) -> HashNetwork:
+    """A hash network on a pretrained trunk, and with it the layers that MK-MMD acts on.
+
+    - A trunk with fc6 and fc7, all of it trained: fc6, fc7 and fc8 (eq. 1).
+    - A trunk of pooled features, all trained: these, a new fc7 of `bottleneck` units, and fc8.
+    - `finetune` is ``head``: the trunk is frozen, so that only a new fc7 of `bottleneck` units on
+      its last activation, and fc8, can bring the domains together.
+    """
+    new = finetune == "head" or len(trunk.widths) == 1
+    return HashNetwork(trunk, bits, bottleneck if new else 0)

@@ -12,6 +12,27 @@ from dah.errors import UserError
 VGG_F_ADDRESS = "https://www.vlfeat.org/matconvnet/models/imagenet-vgg-f.mat"
 
 
+def check_source(name: str, source: str) -> None:
+    """Refuse weights that cannot be had, before a network is built.
+
+    Arguments as in ``load_weights``. Raises ``UserError`` where nobody publishes ImageNet weights
+    of that trunk, or there is no such file.
+    """
+    if source == "imagenet" and name == "vgg_f":
+        raise UserError(
+            f"torchvision publishes no weights of vgg_f; get {VGG_F_ADDRESS} and set"
+            " backbone.weights to its path"
+        )
+    if source == "imagenet" and name == "lenet":
+        raise UserError("there are no ImageNet weights of lenet; set backbone.weights to letters")
+    if source != "imagenet" and not Path(source).expanduser().is_file():
+        where = f"get {VGG_F_ADDRESS}, or " if name == "vgg_f" else ""
+        raise UserError(
+            f"backbone.weights: {source} is not a file; {where}set it to a file of weights"
+            f"{'' if name in ('vgg_f', 'lenet') else ' or to imagenet'}"
+        )
+
+
 def load_weights(trunk: nn.Module, name: str, source: str | Path) -> None:
     """Fill a trunk built by ``build_trunk(name)`` with pretrained weights, in place.
 
@@ -21,6 +42,7 @@ def load_weights(trunk: nn.Module, name: str, source: str | Path) -> None:
     ``imagenet-vgg-f.mat``. Only tensors are read, never code. Raises ``UserError`` where there is
     no such download or file, and for missing, unknown, misshapen or non-finite weights.
     """
+    check_source(name, str(source))
     state = _published(name) if source == "imagenet" else _read(Path(source).expanduser(), name)
     place = f"ImageNet weights of {name}" if source == "imagenet" else str(source)
     model = getattr(trunk, "model", trunk)
@@ -30,21 +52,12 @@ def load_weights(trunk: nn.Module, name: str, source: str | Path) -> None:
 
 
 def _published(name: str) -> Mapping[str, Tensor]:
-    if name == "vgg_f":
-        raise UserError(
-            f"torchvision publishes no weights of vgg_f; get {VGG_F_ADDRESS} and set"
-            " backbone.weights to its path"
-        )
-    if name == "lenet":
-        raise UserError("there are no ImageNet weights of lenet; set backbone.weights to letters")
     from dah.networks.trunks import published  # noqa: PLC0415 - torchvision takes a second
 
     return published(name)
 
 
 def _read(path: Path, name: str) -> Mapping[str, Tensor]:
-    if not path.is_file():
-        raise UserError(f"backbone.weights: {path} is not a file")
     if path.suffix == ".mat":
         if name != "vgg_f":
             raise UserError(f"{path}: a .mat file holds weights of vgg_f, not of {name}")
