@@ -100,8 +100,7 @@ def test_a_broken_preset_is_refused(params, tmp_path, preset, message):
 
 def test_a_mistaken_parameter_file_is_refused(params):
     """A list that is none, before anything is written."""
-    params.write_text(
-        DEFAULT.replace("- hand\n", "", 1).replace("  - scene\n  - print\n", "  hand\n")
-    )
+    text = DEFAULT.replace("  - hand\n  - scene\n  - print\n", "  hand\n")
+    params.write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match="domains must be a list"):
         apply_preset("office31", PRESETS, params)

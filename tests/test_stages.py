@@ -47,7 +47,7 @@ def test_the_check_accepts_the_default():
         (
             "  - hand\n",
             "  - art\n  - hand\n",
-            "domains: digits has no 'art'; it has hand, scene, print",
+            "domains: digits has no 'art'; it has hand, sc",
         ),
         ("name: digits", "name: folder", "params.yaml: dataset.path is null, but dataset.name is"),
         ("name: lenet", "name: alexnet", "params.yaml: backbone.weights is 'letters', which pret"),
