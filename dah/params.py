@@ -1,57 +1,14 @@
 """``params.yaml`` as frozen dataclasses; every mistake in it is refused here, by its key's name."""
 
-import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from dah.errors import UserError
-
-
-@dataclass(frozen=True)
-class AtLeast:
-    """The smallest value that a key may have."""
-
-    bound: float
-
-    def __str__(self) -> str:
-        return f"at least {self.bound:g}"
-
-    def holds(self, value: float) -> bool:
-        return value >= self.bound
-
-
-@dataclass(frozen=True)
-class AtMost:
-    """The largest value that a key may have."""
-
-    bound: float
-
-    def __str__(self) -> str:
-        return f"at most {self.bound:g}"
-
-    def holds(self, value: float) -> bool:
-        return value <= self.bound
-
-
-@dataclass(frozen=True)
-class Above:
-    """A value that a key must exceed."""
-
-    bound: float
-
-    def __str__(self) -> str:
-        return f"above {self.bound:g}"
-
-    def holds(self, value: float) -> bool:
-        return value > self.bound
-
+from dah.schema import Above, AtLeast, AtMost, read_as, read_yaml
 
 Count = Annotated[int, AtLeast(1)]
 Weight = Annotated[float, AtLeast(0)]
@@ -223,69 +180,6 @@ def load(path: Path) -> Params:
 def parse(content: Any, path: Path) -> Params:
     """The content of the parameter file `path`; raises ``UserError`` as ``load`` does."""
     try:
-        return _read(Params, content, "")
+        return read_as(Params, content)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-
-
-def read_yaml(path: Path, yaml: YAML) -> Any:
-    """The content of a YAML file. Raises ``UserError`` where it cannot be read or is not YAML."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
-    except YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-
-
-def _read(kind: Any, value: Any, key: str) -> Any:
-    """``value`` as ``kind``, or a ``UserError`` that names ``key``."""
-    if is_dataclass(kind):
-        return _read_section(kind, value, key)
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Annotated:
-        number = _read(arguments[0], value, key)
-        for bound in arguments[1:]:
-            if not bound.holds(number):
-                raise UserError(f"{key} must be {bound}, found {value!r}")
-        return number
-    if origin is Literal:
-        if value not in arguments:
-            raise UserError(f"{key} must be one of {', '.join(arguments)}, found {value!r}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, list) or not value:
-            raise UserError(f"{key} must be a list of at least one name, found {value!r}")
-        return tuple(_read(arguments[0], item, f"{key}[{i}]") for i, item in enumerate(value))
-    if NoneType in arguments:
-        return None if value is None else _read(arguments[0], value, key)
-    return _read_scalar(kind, value, key)
-
-
-def _read_section(kind: type, value: Any, key: str) -> Any:
-    place = f"section {key}" if key else "the file"
-    if not isinstance(value, Mapping):
-        raise UserError(f"{place} must hold keys with values, found {value!r}")
-    known = [field.name for field in fields(kind)]
-    for name in value:
-        if name not in known:
-            raise UserError(
-                f"{place} has the unknown key {name!r}; known there are {', '.join(known)}"
-            )
-    for name in known:
-        if name not in value:
-            raise UserError(f"{place} lacks the key {name!r}")
-    hints = get_type_hints(kind, include_extras=True)
-    prefix = f"{key}." if key else ""
-    return kind(**{name: _read(hints[name], value[name], prefix + name) for name in known})
-
-
-def _read_scalar(kind: type, value: Any, key: str) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise UserError(f"{key} must be {names[kind]}, found {value!r}")
-    if kind is float and not math.isfinite(value):
-        raise UserError(f"{key} must be finite, found {value!r}")
-    return value

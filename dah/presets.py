@@ -12,6 +12,7 @@ from ruamel.yaml.representer import BaseRepresenter
 from dah import params
 from dah.artifacts import replacing
 from dah.errors import UserError
+from dah.schema import read_yaml
 
 DEFAULT = "digits"
 
@@ -31,10 +32,10 @@ def apply_preset(name: str, folder: Path, path: Path) -> None:
     yaml.width = 4096
     yaml.representer.add_representer(type(None), _null)
     params.load(path)
-    content = params.read_yaml(path, yaml)
+    content = read_yaml(path, yaml)
     for preset in (DEFAULT, name):
         values = folder / f"{preset}.yaml"
-        _overlay(content, params.read_yaml(values, YAML(typ="safe")), values)
+        _overlay(content, read_yaml(values, YAML(typ="safe")), values)
     params.parse(content, folder / f"{name}.yaml")
     text = StringIO()
     yaml.dump(content, text)
