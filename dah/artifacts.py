@@ -4,6 +4,7 @@ Every reader refuses what it does not expect (missing key, dtype, shape, non-fin
 file) with a ``UserError`` of one line: path, expected, found.
 """
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,9 @@ class Codes:
     ``source`` and ``target``: packed uint8 ``(n, ceil(bits / 8))``, bit ``i`` of an image in bit
     ``7 - i % 8`` of byte ``i // 8``; ids of the rows; float32 ``(n_target, C)`` class probabilities
     of the target from codes (eq. 6) and from the real outputs; the error in [0, 0.5] of a
-    classifier that tells source from target on the trained network's fc7.
+    classifier that tells source from target on the trained network's fc7. A method without codes
+    has 0 bits, one that does not classify no columns of probabilities, one that adapts nothing no
+    domain error.
     """
 
     bits: int
@@ -34,7 +37,7 @@ class Codes:
     target_ids: list[str]
     probabilities: np.ndarray
     probabilities_real: np.ndarray
-    domain_error: float
+    domain_error: float | None
 
 
 @contextmanager
@@ -112,7 +115,8 @@ def write_codes(path: Path, codes: Codes) -> None:
         "probability": codes.probabilities.astype(np.float32),
         "probability_real": codes.probabilities_real.astype(np.float32),
     }
-    _write(path, "codes", arrays, {"bits": codes.bits, "domain_error": codes.domain_error})
+    error = math.nan if codes.domain_error is None else codes.domain_error
+    _write(path, "codes", arrays, {"bits": codes.bits, "domain_error": error})
 
 
 def read_codes(path: Path) -> Codes:
@@ -126,7 +130,7 @@ def read_codes(path: Path) -> Codes:
         "probability_real": (np.float32, 2),
     }
     data, attributes = _read(path, "codes", expected, ("bits", "domain_error"))
-    bits = int(attributes["bits"])
+    bits, error = int(attributes["bits"]), float(attributes["domain_error"])
     for side in ("source", "target"):
         if data[side].shape != (len(data[f"{side}_id"]), -(-bits // 8)):
             raise UserError(
@@ -141,7 +145,7 @@ def read_codes(path: Path) -> Codes:
         target_ids=_strings(data["target_id"]),
         probabilities=data["probability"],
         probabilities_real=data["probability_real"],
-        domain_error=float(attributes["domain_error"]),
+        domain_error=None if math.isnan(error) else error,
     )
 
 

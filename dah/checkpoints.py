@@ -11,9 +11,9 @@ from torch import nn
 
 from dah.artifacts import replacing
 from dah.errors import UserError
-from dah.networks import HashNetwork, build_trunk
+from dah.networks import Network, build_trunk
 
-Network = TypeVar("Network", bound=nn.Module)
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def write_model(path: Path, state: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> None:
@@ -41,17 +41,18 @@ def load_trunk(path: Path) -> nn.Module:
     return _filled(path, state, lambda: build_trunk(config["trunk"]))
 
 
-def load_network(path: Path) -> HashNetwork:
-    """A trained hash network; its config is ``{"trunk": name, "bits": d, "bottleneck": width}``."""
+def load_network(path: Path) -> Network:
+    """A trained network; its config is ``{"trunk": name}`` and ``Network``'s arguments by name."""
     state, config = read_model(path)
 
-    def build() -> HashNetwork:
-        return HashNetwork(build_trunk(config["trunk"]), config["bits"], config["bottleneck"])
+    def build() -> Network:
+        shape = {name: config[name] for name in ("outputs", "bottleneck", "softmax")}
+        return Network(build_trunk(config["trunk"]), **shape)
 
     return _filled(path, state, build)
 
 
-def _filled(path: Path, state: Mapping[str, torch.Tensor], build: Callable[[], Network]) -> Network:
+def _filled(path: Path, state: Mapping[str, torch.Tensor], build: Callable[[], Module]) -> Module:
     try:
         network = build()
         network.load_state_dict(state)

@@ -11,7 +11,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
+from dah.artifacts import Codes
+from dah.codes import pack, unpack
+from dah.data.tasks import Lists
 from dah.losses import category_log_probabilities
+from dah.networks import Network
 
 BATCH = 256
 QUERIES_AT_ONCE = 1024
@@ -31,7 +35,7 @@ def activations(
 ) -> Activations:
     """fc7 and u of all rows of `inputs`, in evaluation mode, `view` applied to each batch.
 
-    `network` is a ``HashNetwork`` or the ``HashHead`` of one with an fc7 of its own.
+    `network` is a ``Network`` or the ``Head`` of one with an fc7 of its own.
     """
     network.eval()
     fc7, u = [], []
@@ -54,6 +58,36 @@ def probabilities(ut: np.ndarray, us: np.ndarray, ys: np.ndarray, categories: in
         for block in torch.from_numpy(ut).split(QUERIES_AT_ONCE)
     ]
     return torch.cat(blocks).numpy()
+
+
+def codes_of(
+    source: Activations, target: Activations, lists: Lists, network: Network, seed: int
+) -> Codes:
+    """What is exported of a trained network: codes and probabilities by eq. 6, or a softmax's.
+
+    Activations of both domains in the order of `lists`; `seed` is that of ``domain_error``'s folds.
+    """
+    categories = len(lists.categories)
+    error = domain_error(source.fc7, target.fc7, seed)
+    if network.shape["softmax"]:
+        shares = torch.softmax(torch.from_numpy(target.u), dim=1).numpy()
+        packed = [np.empty((len(side.u), 0), np.uint8) for side in (source, target)]
+        return Codes(
+            0, packed[0], lists.source_ids, packed[1], lists.target_ids, shares, shares, error
+        )
+    bits, ys = network.shape["outputs"], lists.source_labels
+    packed = [pack(side.u) for side in (source, target)]
+    signs = [unpack(codes, bits) for codes in packed]
+    return Codes(
+        bits=bits,
+        source=packed[0],
+        source_ids=lists.source_ids,
+        target=packed[1],
+        target_ids=lists.target_ids,
+        probabilities=probabilities(signs[1], signs[0], ys, categories),
+        probabilities_real=probabilities(target.u, source.u, ys, categories),
+        domain_error=error,
+    )
 
 
 def domain_error(fc7_source: np.ndarray, fc7_target: np.ndarray, seed: int) -> float:

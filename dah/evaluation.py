@@ -19,26 +19,34 @@ def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
 
 def code_figures(
     codes: Codes, source_labels: np.ndarray, target_labels: np.ndarray, is_query: np.ndarray
-) -> tuple[dict[str, float], Histograms]:
-    """Figures of one hashing method, and the histograms of its retrieval within the target.
+) -> tuple[dict[str, float], Histograms | None]:
+    """Figures of one method's export, and the histograms of its retrieval within the target.
 
     ``accuracy`` from codes and ``accuracy_real`` from real outputs (percent, eq. 6); ``map``:
     queries of the target against the rest of it (Table 4); ``map_cross``: the same queries against
     the whole source (authors' code); ``precision_radius_2``: within Hamming radius 2 of the rest
-    of the target; ``domain_error``. Labels int64, rows as in `codes`.
+    of the target; ``domain_error``. A method that does not classify has no accuracy, one without
+    codes no retrieval and None for histograms. Labels int64, rows as in `codes`.
     """
-    queries, labels = codes.target[is_query], target_labels[is_query]
-    within = retrieval.histograms(
-        queries, labels, codes.target[~is_query], target_labels[~is_query], bits=codes.bits
-    )
-    figures = {
-        "accuracy": accuracy(codes.probabilities.argmax(axis=1), target_labels),
-        "accuracy_real": accuracy(codes.probabilities_real.argmax(axis=1), target_labels),
-        "map": retrieval.mean_over_queries(retrieval.average_precision(within)),
-        "map_cross": retrieval.mean_average_precision(queries, labels, codes.source, source_labels),
-        "precision_radius_2": retrieval.precision_within_radius(within, 2),
-        "domain_error": codes.domain_error,
-    }
+    figures, within = {}, None
+    if codes.probabilities.shape[1]:
+        figures["accuracy"] = accuracy(codes.probabilities.argmax(axis=1), target_labels)
+    if codes.bits and codes.probabilities.shape[1]:
+        figures["accuracy_real"] = accuracy(codes.probabilities_real.argmax(axis=1), target_labels)
+    if codes.bits:
+        queries, labels = codes.target[is_query], target_labels[is_query]
+        within = retrieval.histograms(
+            queries, labels, codes.target[~is_query], target_labels[~is_query], bits=codes.bits
+        )
+        figures |= {
+            "map": retrieval.mean_over_queries(retrieval.average_precision(within)),
+            "map_cross": retrieval.mean_average_precision(
+                queries, labels, codes.source, source_labels
+            ),
+            "precision_radius_2": retrieval.precision_within_radius(within, 2),
+        }
+    if codes.domain_error is not None:
+        figures["domain_error"] = codes.domain_error
     return figures, within
 
 

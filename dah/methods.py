@@ -1,43 +1,90 @@
 """The deep methods: what each makes of a batch's outputs, as named terms of its objective."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from dah import losses
 from dah.networks import Outputs
-from dah.params import Dah
+from dah.networks.adversary import domain_loss, reversal_weight
+from dah.params import Dah, Softmax
+
+SOFTMAX = ("source", "dan", "dann")
+BLIND = ("noda", "source")
 
 
-def hash_terms(
-    source: Outputs, target: Outputs | None, y: Tensor, categories: int, p: Dah
-) -> dict[str, Tensor]:
+@dataclass(frozen=True)
+class Batch:
+    """What a method sees of a step.
+
+    Outputs of the source and, where the method sees it, of the target; labels int64 ``(n,)`` of the
+    source in 0 ... categories - 1; the share of the steps done, 0 ... 1; the critic of ``dann``.
+    """
+
+    source: Outputs
+    target: Outputs | None
+    y: Tensor
+    categories: int
+    progress: float = 0.0
+    critic: nn.Module | None = None
+
+
+def hash_terms(batch: Batch, p: Dah) -> dict[str, Tensor]:
     """The terms of J = L + gamma M + eta H (eq. 8), weighted; J is their sum.
 
     The quantization loss of eq. 5 is a term of its own, on source and target. Terms of weight 0
     and, without a target, those that need one are left out.
     """
+    source, target, y = batch.source, batch.target, batch.y
     sides = [source.u] if target is None else [source.u, target.u]
     terms = {"hash": losses.supervised_hash_loss(source.u, y, p.like_weight)}
     if p.quantization:
         terms["quantization"] = p.quantization * sum(losses.quantization_loss(u) for u in sides)
     if target is not None and p.gamma:
-        pairs = zip(source.layers, target.layers, strict=True)
-        terms["mmd"] = p.gamma * sum(losses.mk_mmd(xs, xt) for xs, xt in pairs)
+        terms["mmd"] = p.gamma * multi_layer_mmd(source, target)
     if target is not None and p.eta:
-        terms["entropy"] = p.eta * losses.target_entropy(target.u, source.u, y, categories)
+        terms["entropy"] = p.eta * losses.target_entropy(target.u, source.u, y, batch.categories)
     return terms
 
 
-def settings(method: str, p: Dah) -> Dah:
-    """The weights with which a method trains: dah-e has no entropy, noda no adaptation at all."""
+def softmax_terms(batch: Batch, method: str, p: Softmax) -> dict[str, Tensor]:
+    """Cross-entropy of the source's categories, and what brings the domains together.
+
+    source:  1/n sum_i -log softmax(u_i)_{y_i}
+    dan:     + mmd * M(fc6, fc7, fc8)           (Long et al., ICML 2015, eq. 4)
+    dann:    + adversary * domain_loss(fc7)     (Ganin et al., JMLR 2016, eq. 13)
+    """
+    terms = {"softmax": cross_entropy(batch.source.u, batch.y)}
+    if method == "dan":
+        terms["mmd"] = p.mmd * multi_layer_mmd(batch.source, batch.target)
+    if method == "dann":
+        sides = (outputs.layers[-2] for outputs in (batch.source, batch.target))
+        weight = reversal_weight(batch.progress)
+        terms["adversary"] = p.adversary * domain_loss(batch.critic, *sides, weight)
+    return terms
+
+
+def terms_of(method: str, batch: Batch, dah: Dah, softmax: Softmax) -> dict[str, Tensor]:
+    """The weighted terms of a method; its objective is their sum.
+
+    dah-e has no entropy, noda no adaptation at all (gamma = eta = 0).
+    """
+    if method in SOFTMAX:
+        return softmax_terms(batch, method, softmax)
     if method == "dah-e":
-        return replace(p, eta=0.0)
+        dah = replace(dah, eta=0.0)
     if method == "noda":
-        return replace(p, gamma=0.0, eta=0.0)
-    return p
+        dah = replace(dah, gamma=0.0, eta=0.0)
+    return hash_terms(batch, dah)
+
+
+def multi_layer_mmd(source: Outputs, target: Outputs) -> Tensor:
+    """M: the sum over layers of the squared MK-MMD (eq. 1)."""
+    pairs = zip(source.layers, target.layers, strict=True)
+    return sum(losses.mk_mmd(xs, xt) for xs, xt in pairs)
 
 
 def sees_target(method: str) -> bool:
-    """Whether the target's images are in the batch; noda learns from the source alone."""
-    return method != "noda"
+    """Whether the target's images are in the batch; the blind methods learn from the source."""
+    return method not in BLIND

@@ -49,6 +49,14 @@ class Dah:
 
 
 @dataclass(frozen=True)
+class Softmax:
+    learning_rate: Positive
+    final_learning_rate: Positive
+    mmd: Weight
+    adversary: Weight
+
+
+@dataclass(frozen=True)
 class Augment:
     aspect: Annotated[float, AtLeast(1), AtMost(4)]
     flip: bool
@@ -113,10 +121,11 @@ class Params:
     dataset: Dataset
     domains: tuple[str, ...]
     tasks: tuple[str, ...]
-    methods: tuple[Literal["dah", "dah-e", "noda"], ...]
+    methods: tuple[Literal["dah", "dah-e", "noda", "source", "dan", "dann"], ...]
     images: Images
     backbone: Backbone
     dah: Dah
+    softmax: Softmax
     train: Train
     adapt: Adapt
 

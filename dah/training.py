@@ -1,6 +1,7 @@
 """The one training loop of all deep methods: batches, a step, a schedule in closed form."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +10,9 @@ from torch.optim import SGD
 
 from dah.data.batches import source_batches, target_batches
 from dah.errors import UserError
-from dah.methods import hash_terms, sees_target, settings
-from dah.params import Dah, Train
+from dah.methods import SOFTMAX, Batch, sees_target, terms_of
+from dah.networks.adversary import Critic
+from dah.params import Params, Train
 
 View = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -21,18 +23,20 @@ def learning_rate(epoch: int, options: Train) -> float:
     return options.learning_rate ** (1 - done) * options.final_learning_rate**done
 
 
-def optimiser(network: nn.Module, options: Train) -> SGD:
+def optimiser(network: nn.Module, critic: nn.Module | None, options: Train) -> SGD:
     """SGD with momentum; each group's ``factor`` is its share of the schedule's learning rate.
 
     Pretrained layers, those of a network's ``trunk``, learn at ``trunk_factor``; biases at twice
     their layer's rate and without weight decay (authors' code).
     """
+    modules = [network] if critic is None else [network, critic]
+    named = [pair for module in modules for pair in module.named_parameters()]
     groups = []
     for pretrained in (True, False):
         for bias in (True, False):
             chosen = [
                 parameter
-                for name, parameter in network.named_parameters()
+                for name, parameter in named
                 if name.startswith("trunk.") == pretrained and name.endswith("bias") == bias
             ]
             factor = (options.trunk_factor if pretrained else 1.0) * (2 if bias else 1)
@@ -42,6 +46,14 @@ def optimiser(network: nn.Module, options: Train) -> SGD:
     return SGD(groups, lr=options.learning_rate, momentum=options.momentum)
 
 
+def options_of(method: str, params: Params) -> Train:
+    """``train`` with the learning rates of the method's kind."""
+    if method not in SOFTMAX:
+        return params.train
+    rates = params.softmax.learning_rate, params.softmax.final_learning_rate
+    return replace(params.train, learning_rate=rates[0], final_learning_rate=rates[1])
+
+
 def fit(
     network: nn.Module,
     source: Tensor,
@@ -49,28 +61,29 @@ def fit(
     target: Tensor,
     view: View,
     method: str,
-    dah: Dah,
-    options: Train,
+    params: Params,
 ) -> Iterator[dict[str, float]]:
     """Train a network in place; after each epoch, yield the mean of every term of the objective.
 
-    `network` is a ``HashNetwork``, or the ``HashHead`` of one whose trunk stays as it is. An epoch
-    is one pass over the target. A batch is K = ``dah.samples_per_class`` images of each source
-    category and as many of the target, in one forward pass, so that batch norm sees both.
-    `source` and `target` are whatever `view` turns into the network's input, row by row, with
-    randomness of its own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one
-    device. Raises ``UserError`` when a loss is not finite, before it reaches the weights' file.
+    `network` is a ``Network``, or the ``Head`` of one whose trunk stays as it is. An epoch is one
+    pass over the target. A batch is K = ``dah.samples_per_class`` images of each source category
+    and as many of the target, in one forward pass, so that batch norm sees both. `source` and
+    `target` are whatever `view` turns into the network's input, row by row, with randomness of its
+    own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one device. Raises
+    ``UserError`` when a loss is not finite, before it reaches the weights' file.
     """
-    device = source.device
-    weights = settings(method, dah)
+    device, options = source.device, options_of(method, params)
     categories = len(labels.unique())
-    size = categories * dah.samples_per_class
+    size = categories * params.dah.samples_per_class
     draw = torch.Generator().manual_seed(options.seed)
     noise = torch.Generator(device).manual_seed(options.seed)
-    batches = source_batches(labels.cpu(), dah.samples_per_class, draw)
+    batches = source_batches(labels.cpu(), params.dah.samples_per_class, draw)
     network.to(memory_format=torch.channels_last).train()
-    sgd = optimiser(network, options)
+    head = getattr(network, "head", network)
+    critic = Critic(head.fc8.in_features).to(device) if method == "dann" else None
+    sgd = optimiser(network, critic, options)
     learnt = [parameter for group in sgd.param_groups for parameter in group["params"]]
+    steps, step = options.epochs * -(-len(target) // size), 0
     for epoch in range(options.epochs):
         for group in sgd.param_groups:
             group["lr"] = group["factor"] * learning_rate(epoch, options)
@@ -81,15 +94,22 @@ def fit(
             if sees_target(method):
                 inputs = torch.cat([inputs, target[target_rows.to(device)]])
             outputs = network(view(inputs, noise))
-            ours = outputs.rows(slice(size))
-            theirs = outputs.rows(slice(size, None)) if sees_target(method) else None
-            terms = hash_terms(ours, theirs, labels[source_rows], categories, weights)
+            batch = Batch(
+                source=outputs.rows(slice(size)),
+                target=outputs.rows(slice(size, None)) if sees_target(method) else None,
+                y=labels[source_rows],
+                categories=categories,
+                progress=step / steps,
+                critic=critic,
+            )
+            terms = terms_of(method, batch, params.dah, params.softmax)
             objective = sum(terms.values())
             sgd.zero_grad()
             objective.backward()
             if options.clip is not None:
                 clip_grad_norm_(learnt, options.clip)
             sgd.step()
+            step += 1
             history.append(torch.stack([*terms.values(), objective]).detach())
         means = torch.stack(history).mean(dim=0).tolist()
         record = dict(zip([*terms, "objective"], means, strict=True))

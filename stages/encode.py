@@ -5,14 +5,13 @@ from functools import partial
 
 import torch
 
-from dah.artifacts import Codes, write_codes
+from dah.artifacts import write_codes
 from dah.checkpoints import load_network
-from dah.codes import pack, unpack
 from dah.data.augment import as_it_is, centre_crop
 from dah.data.pictures import read_fc7, read_pixels
 from dah.data.tasks import read_lists
 from dah.devices import choose_device
-from dah.encoding import activations, domain_error, probabilities
+from dah.encoding import activations, codes_of
 from dah.params import Params
 from stages.command import run
 
@@ -31,22 +30,7 @@ def main(params: Params, given: Namespace) -> None:
     source, target = (
         activations(encoder, torch.from_numpy(side).to(device), view) for side in sides
     )
-    bits, ys, categories = params.dah.bits, lists.source_labels, len(lists.categories)
-    codes = pack(source.u), pack(target.u)
-    signs = [unpack(code, bits) for code in codes]
-    write_codes(
-        given.out,
-        Codes(
-            bits=bits,
-            source=codes[0],
-            source_ids=lists.source_ids,
-            target=codes[1],
-            target_ids=lists.target_ids,
-            probabilities=probabilities(signs[1], signs[0], ys, categories),
-            probabilities_real=probabilities(target.u, source.u, ys, categories),
-            domain_error=domain_error(source.fc7, target.fc7, params.train.seed),
-        ),
-    )
+    write_codes(given.out, codes_of(source, target, lists, network, params.train.seed))
 
 
 if __name__ == "__main__":

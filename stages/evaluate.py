@@ -47,8 +47,9 @@ def main(params: Params, given: Namespace) -> None:
         figures[method], counts = code_figures(
             of, lists.source_labels[source], truth.labels[rows], truth.is_query[rows]
         )
-        precision, recall = np.round(precision_recall(counts), 6).tolist()
-        curves[method] = {"recall": recall, "precision": precision}
+        if counts is not None:
+            precision, recall = np.round(precision_recall(counts), 6).tolist()
+            curves[method] = {"recall": recall, "precision": precision}
     write_json(given.metrics, by_figure(figures))
     write_json(given.record, {"figures": by_figure(figures), "precision_recall": curves})
     write_table(

@@ -12,7 +12,7 @@ from dah.data.augment import as_it_is, augment, colour_deviation
 from dah.data.pictures import read_fc7, read_pixels
 from dah.data.tasks import read_lists
 from dah.devices import choose_device
-from dah.methods import sees_target
+from dah.methods import SOFTMAX, sees_target
 from dah.networks import build_network
 from dah.params import Params
 from dah.training import fit
@@ -20,7 +20,7 @@ from stages.command import run
 
 
 def main(params: Params, given: Namespace) -> None:
-    options, dah = params.train, params.dah
+    options = params.train
     device = choose_device(options.device)
     # A GPU has no repeatable backward pass of pooling and response normalisation.
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
@@ -28,7 +28,10 @@ def main(params: Params, given: Namespace) -> None:
     torch.manual_seed(options.seed)
     lists, domains = read_lists(given.lists), params.domains_of(given.task)
     trunk = load_trunk(given.backbone)
-    network = build_network(trunk, dah.bits, options.bottleneck, options.finetune).to(device)
+    softmax = given.method in SOFTMAX
+    outputs = len(lists.categories) if softmax else params.dah.bits
+    network = build_network(trunk, outputs, options.bottleneck, options.finetune, softmax)
+    network = network.to(device)
     if options.finetune == "head":
         learner, view = network.head, as_it_is
         source, target = read_fc7(given.features, domains, lists)
@@ -40,7 +43,7 @@ def main(params: Params, given: Namespace) -> None:
         view = partial(augment, size=trunk.input_size, options=options.augment, deviation=deviation)
     arrays = source, lists.source_labels, target
     data = (torch.from_numpy(rows).to(device) for rows in arrays)
-    epochs = fit(learner, *data, view, given.method, dah, options)
+    epochs = fit(learner, *data, view, given.method, params)
     bar = tqdm(epochs, f"train {given.task} {given.method}", options.epochs, unit="epoch")
     with Live(str(given.curves), dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
         for record in bar:
@@ -48,12 +51,7 @@ def main(params: Params, given: Namespace) -> None:
                 live.log_metric(name, value)
             bar.set_postfix(objective=record["objective"])
             live.next_step()
-    config = {
-        "trunk": params.backbone.name,
-        "bits": dah.bits,
-        "bottleneck": network.bottleneck,
-        "method": given.method,
-    }
+    config = {"trunk": params.backbone.name, "method": given.method, **network.shape}
     write_model(given.out, network.state_dict(), config)
 
 

@@ -10,7 +10,7 @@ from dah.artifacts import Codes
 from dah.codes import pack
 from dah.encoding import activations, domain_error, probabilities
 from dah.evaluation import accuracy, by_figure, code_figures, mean_over_tasks
-from dah.networks import HashNetwork, build_trunk
+from dah.networks import Network, build_trunk
 from dah.report import domain_table, page, text_table
 
 
@@ -143,7 +143,7 @@ def test_domains_are_a_table():
 def test_activations_come_in_the_order_of_their_images(monkeypatch):
     """In batches of two as in one, and without a trace of the batch."""
     torch.manual_seed(0)
-    network = HashNetwork(build_trunk("lenet"), 8)
+    network = Network(build_trunk("lenet"), 8)
     images = torch.rand(5, 3, 28, 28)
     whole = activations(network, images, lambda batch: batch)
     monkeypatch.setattr("dah.encoding.BATCH", 2)

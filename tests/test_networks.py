@@ -6,12 +6,12 @@ from torch.testing import assert_close
 
 from dah.checkpoints import load_network, load_trunk, read_model, write_model
 from dah.errors import UserError
-from dah.networks import HashHead, HashNetwork, build_network, build_trunk
+from dah.networks import Head, Network, build_network, build_trunk
 
 
 def network(bits=8):
     torch.manual_seed(0)
-    return HashNetwork(build_trunk("lenet"), bits)
+    return Network(build_trunk("lenet"), bits)
 
 
 def images(n=6):
@@ -54,7 +54,7 @@ def test_a_network_comes_back_from_its_file(tmp_path):
     """Weights, batch statistics and configuration."""
     net = network()
     net.train()(images())
-    config = {"trunk": "lenet", "bits": 8, "bottleneck": 0, "method": "dah"}
+    config = {"trunk": "lenet", **net.shape, "method": "dah"}
     write_model(tmp_path / "a.pt", net.state_dict(), config)
     assert read_model(tmp_path / "a.pt")[1] == config
     again = load_network(tmp_path / "a.pt")
@@ -74,7 +74,7 @@ def test_foreign_models_are_refused(tmp_path):
     torch.save([1, 2], path)
     with pytest.raises(UserError, match=r"a\.pt: expected a model of this project"):
         load_network(path)
-    write_model(path, network(8).state_dict(), {"trunk": "lenet", "bits": 9, "bottleneck": 0})
+    write_model(path, network(8).state_dict(), {"trunk": "lenet", **network(9).shape})
     with pytest.raises(UserError, match=r"a\.pt: its weights do not fit its network") as caught:
         load_network(path)
     assert "\n" not in str(caught.value)
@@ -96,7 +96,7 @@ def test_code_in_a_model_is_not_run(tmp_path):
 def test_a_bottleneck_stands_for_fc7():
     """fc7 = max(0, W x + b) of the trunk's last activation; fc8 is linear in it."""
     torch.manual_seed(0)
-    head = HashHead(6, 4, bottleneck=5)
+    head = Head(6, 4, bottleneck=5)
     x = torch.randn(7, 6)
     fc7, fc8 = head(x).layers
     assert_close(fc7, (x @ head.fc7.weight.T + head.fc7.bias).clamp_min(0))
@@ -117,7 +117,7 @@ def test_the_layers_that_mmd_acts_on(trunk, finetune, bottleneck, widths):
     net = build_network(build_trunk(trunk), 8, 32, finetune).eval()
     side = net.input_size
     outputs = net(torch.rand(1, 3, side, side))
-    assert net.bottleneck == bottleneck
+    assert net.shape["bottleneck"] == bottleneck
     assert tuple(layer.shape[1] for layer in outputs.layers) == widths
     own = net.head(torch.rand(1, net.trunk.widths[-1])).layers
     assert tuple(layer.shape[1] for layer in own) == (*(w for w in (bottleneck,) if w), 8)

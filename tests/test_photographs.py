@@ -103,7 +103,7 @@ def test_a_frozen_trunk_is_kept_whole_in_the_model(repository):
     pretrained = torch.load(repository.parent / "weights.pth", weights_only=True)
     for name, value in network.trunk.model.state_dict().items():
         assert torch.equal(value, pretrained[name])
-    assert network.bottleneck == 512
+    assert network.shape["bottleneck"] == 512
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Batches, augmentation, the schedule, rates per layer, methods and one whole fit."""
 
+import math
 from dataclasses import replace
 from functools import partial
 from itertools import islice, pairwise
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.functional import softplus
 from torch.testing import assert_close
 
 from dah import params
@@ -14,8 +16,10 @@ from dah.data.augment import as_float, as_it_is, augment, centre_crop, colour_de
 from dah.data.batches import source_batches, target_batches
 from dah.devices import choose_device
 from dah.errors import UserError
-from dah.methods import hash_terms, sees_target, settings
-from dah.networks import HashHead, HashNetwork, Outputs, build_trunk
+from dah.losses import mk_mmd
+from dah.methods import SOFTMAX, Batch, sees_target, terms_of
+from dah.networks import Head, Network, Outputs, build_trunk
+from dah.networks.adversary import Critic, reversal_weight
 from dah.training import check_finite, fit, learning_rate, optimiser
 
 DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
@@ -152,9 +156,9 @@ def test_the_rate_falls_log_linearly():
 
 def test_rates_and_decay_per_layer():
     """Trunk at a tenth, biases at twice their layer's rate and without decay; each once."""
-    network = HashNetwork(build_trunk("lenet"), 8)
+    network = Network(build_trunk("lenet"), 8)
     found = {}
-    for group in optimiser(network, DEFAULT.train).param_groups:
+    for group in optimiser(network, None, DEFAULT.train).param_groups:
         for parameter in group["params"]:
             assert id(parameter) not in found
             found[id(parameter)] = (group["factor"], group["weight_decay"])
@@ -170,28 +174,102 @@ def outputs(n, seed):
     return Outputs(layers, torch.tanh(layers[-1]))
 
 
-def test_methods_differ_in_their_terms():
-    """dah has all four terms, dah-e no entropy, noda nothing of the target."""
-    y = torch.tensor([0, 0, 1, 1])
-    names = {}
-    for method in ("dah", "dah-e", "noda"):
-        target = outputs(4, 1) if sees_target(method) else None
-        terms = hash_terms(outputs(4, 0), target, y, 2, settings(method, DEFAULT.dah))
-        names[method] = set(terms)
-    assert names["dah"] == {"hash", "quantization", "mmd", "entropy"}
-    assert names["dah-e"] == {"hash", "quantization", "mmd"}
-    assert names["noda"] == {"hash", "quantization"}
+def batch_of(method):
+    """Outputs of four images of each domain that the method sees, labels 0, 0, 1, 1."""
+    target = outputs(4, 1) if sees_target(method) else None
+    torch.manual_seed(0)
+    return Batch(outputs(4, 0), target, torch.tensor([0, 0, 1, 1]), 3, 0.5, Critic(4))
 
 
-def test_terms_are_linear_in_their_weights():
+TERMS = {
+    "dah": {"hash", "quantization", "mmd", "entropy"},
+    "dah-e": {"hash", "quantization", "mmd"},
+    "noda": {"hash", "quantization"},
+    "source": {"softmax"},
+    "dan": {"softmax", "mmd"},
+    "dann": {"softmax", "adversary"},
+}
+
+
+@pytest.mark.parametrize("method", TERMS)
+def test_methods_differ_in_their_terms(method):
+    """dah-e has no entropy, noda and source nothing of the target, dan M, dann an adversary."""
+    terms = terms_of(method, batch_of(method), DEFAULT.dah, DEFAULT.softmax)
+    assert set(terms) == TERMS[method]
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "name"),
+    [
+        ("dah", "gamma", "mmd"),
+        ("dah", "eta", "entropy"),
+        ("dah", "quantization", "quantization"),
+        ("dan", "mmd", "mmd"),
+        ("dann", "adversary", "adversary"),
+    ],
+)
+def test_terms_are_linear_in_their_weights(method, key, name):
     """J = L + gamma M + eta H + quantization Q: doubling a weight doubles its term alone."""
-    y = torch.tensor([0, 0, 1, 1])
-    once = hash_terms(outputs(4, 0), outputs(4, 1), y, 2, DEFAULT.dah)
-    for key, name in (("gamma", "mmd"), ("eta", "entropy"), ("quantization", "quantization")):
-        weights = replace(DEFAULT.dah, **{key: 2 * getattr(DEFAULT.dah, key)})
-        twice = hash_terms(outputs(4, 0), outputs(4, 1), y, 2, weights)
-        for other, value in once.items():
-            assert_close(twice[other], value * (2 if other == name else 1))
+    weights = [DEFAULT.dah, DEFAULT.softmax]
+    once = terms_of(method, batch_of(method), *weights)
+    section = next(i for i, of in enumerate(weights) if hasattr(of, key))
+    weights[section] = replace(weights[section], **{key: 2 * getattr(weights[section], key)})
+    twice = terms_of(method, batch_of(method), *weights)
+    for other, value in once.items():
+        assert_close(twice[other], value * (2 if other == name else 1))
+
+
+def test_the_softmax_loss_is_the_mean_negative_log_share():
+    """By loops over images and categories."""
+    batch = batch_of("source")
+    scores = batch.source.u.double().tolist()
+    total = 0.0
+    for row, label in zip(scores, batch.y.tolist(), strict=True):
+        total -= math.log(math.exp(row[label]) / sum(math.exp(score) for score in row)) / 4
+    terms = terms_of("source", batch, DEFAULT.dah, DEFAULT.softmax)
+    assert_close(terms["softmax"].item(), total)
+
+
+def test_dan_and_dah_share_one_discrepancy():
+    """M is summed over the layers; DAN weighs it by its own constant."""
+    batch = batch_of("dan")
+    pairs = zip(batch.source.layers, batch.target.layers, strict=True)
+    expected = DEFAULT.softmax.mmd * sum(mk_mmd(xs, xt) for xs, xt in pairs)
+    assert_close(terms_of("dan", batch, DEFAULT.dah, DEFAULT.softmax)["mmd"], expected)
+
+
+def test_the_adversary_acts_on_fc7_in_reverse():
+    """The critic descends its loss, fc7 ascends it, by the reversal's weight; fc8 feels nothing."""
+    gradients = {}
+    for reverse in (True, False):
+        torch.manual_seed(0)
+        critic = Critic(4)
+        sides = [torch.randn(3, 4, generator=generator(i)).requires_grad_() for i in (0, 1)]
+        if reverse:
+            layers = [(torch.zeros(3, 5), side, torch.zeros(3, 2)) for side in sides]
+            both = [Outputs(of, of[-1]) for of in layers]
+            batch = Batch(*both, torch.tensor([0, 1, 1]), 2, 0.5, critic)
+            loss = terms_of("dann", batch, DEFAULT.dah, DEFAULT.softmax)["adversary"]
+        else:
+            scores = critic(torch.cat(sides))
+            signs = torch.tensor([1.0] * 3 + [-1.0] * 3)
+            loss = softplus(signs * scores).mean()
+        loss.backward()
+        gradients[reverse] = (
+            loss,
+            [side.grad for side in sides],
+            [p.grad for p in critic.parameters()],
+        )
+    assert_close(gradients[True][0], gradients[False][0])
+    assert_close(gradients[True][2], gradients[False][2])
+    weight = reversal_weight(0.5)
+    assert_close(gradients[True][1], [-weight * gradient for gradient in gradients[False][1]])
+
+
+def test_the_reversal_grows_from_nothing_to_one():
+    """2 / (1 + exp(-10 p)) - 1 = tanh(5 p)."""
+    for progress in (0.0, 0.1, 0.5, 1.0):
+        assert_close(reversal_weight(progress), math.tanh(5 * progress))
 
 
 def small_fit(method="dah", seed=0, **changes):
@@ -201,10 +279,13 @@ def small_fit(method="dah", seed=0, **changes):
     source = shade[:, None, None, None].expand(-1, 28, 28, 3).contiguous()
     target = (source // 2)[:25].contiguous()
     options = replace(DEFAULT.train, epochs=2, seed=seed, **changes)
+    softmax = method in SOFTMAX
     torch.manual_seed(seed)
-    network = HashNetwork(build_trunk("lenet"), 8)
+    network = Network(build_trunk("lenet"), 2 if softmax else 8, softmax=softmax)
     view = partial(augment, size=28, options=options.augment, deviation=torch.eye(3) / 4)
-    records = list(fit(network, source, labels, target, view, method, DEFAULT.dah, options))
+    records = list(
+        fit(network, source, labels, target, view, method, replace(DEFAULT, train=options))
+    )
     return network, records
 
 
@@ -219,12 +300,13 @@ def test_a_fit_repeats_itself_to_the_last_bit():
     assert not torch.equal(first.head.fc8.weight, other.head.fc8.weight)
 
 
-def test_records_name_every_term_and_add_up():
+@pytest.mark.parametrize("method", TERMS)
+def test_records_name_every_term_and_add_up(method):
     """The objective is the sum of the terms; one record per epoch."""
-    _, records = small_fit()
+    _, records = small_fit(method)
     assert len(records) == 2
     for record in records:
-        terms = [record[name] for name in ("hash", "quantization", "mmd", "entropy")]
+        terms = [record[name] for name in TERMS[method]]
         assert_close(record["objective"], sum(terms), rtol=1e-5, atol=1e-5)
 
 
@@ -237,10 +319,10 @@ def test_the_target_changes_nothing_without_adaptation():
             source = pixels(20, 28)
             options = replace(DEFAULT.train, epochs=1)
             torch.manual_seed(0)
-            net = HashNetwork(build_trunk("lenet"), 8)
+            net = Network(build_trunk("lenet"), 8)
             view = partial(augment, size=28, options=options.augment, deviation=torch.eye(3))
             target = pixels(20, 28, seed=5) // 2 + shift
-            list(fit(net, source, labels, target, view, method, DEFAULT.dah, options))
+            list(fit(net, source, labels, target, view, method, replace(DEFAULT, train=options)))
             network[method, shift] = net.state_dict()
     for name in network["noda", 0]:
         assert torch.equal(network["noda", 0][name], network["noda", 90][name])
@@ -266,10 +348,10 @@ def test_a_limited_gradient_makes_short_steps():
     lengths = []
     for clip in (None, 1e-3):
         torch.manual_seed(0)
-        head = HashHead(6, 4, bottleneck=5)
+        head = Head(6, 4, bottleneck=5)
         before = torch.cat([p.detach().clone().ravel() for p in head.parameters()])
         options = replace(DEFAULT.train, epochs=1, weight_decay=0.0, clip=clip)
-        list(fit(head, x, y, x + 1, as_it_is, "dah", dah, options))
+        list(fit(head, x, y, x + 1, as_it_is, "dah", replace(DEFAULT, dah=dah, train=options)))
         after = torch.cat([p.detach().ravel() for p in head.parameters()])
         lengths.append((after - before).norm().item())
     assert lengths[1] <= 2 * DEFAULT.train.learning_rate * 1e-3 < lengths[0]

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from dah.networks.hashing import HashHead, HashNetwork, Outputs, build_network
+from dah.networks.hashing import Head, Network, Outputs, build_network
 from dah.networks.lenet import LeNet
 from dah.networks.vgg_f import VggF
 from dah.networks.weights import check_source, load_weights
@@ -11,8 +11,8 @@ TRUNKS = {"lenet": LeNet, "vgg_f": VggF}
 
 __all__ = [
     "TRUNKS",
-    "HashHead",
-    "HashNetwork",
+    "Head",
+    "Network",
     "Outputs",
     "build_network",
     "build_trunk",

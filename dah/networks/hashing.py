@@ -1,4 +1,4 @@
-"""The hash network: a pretrained trunk and a new layer whose outputs' signs are the code."""
+"""The trained networks: a pretrained trunk and a new head, of hash codes or of category scores."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,8 @@ class Outputs(NamedTuple):
     """What the losses see of a batch.
 
     ``layers``: activations float ``(n, D_l)`` that MK-MMD acts on, the last of them fc8 before its
-    batch norm, the one before it fc7; ``u``: outputs float ``(n, bits)`` in (-1, 1).
+    batch norm, the one before it fc7; ``u``: the head's outputs, float ``(n, bits)`` in (-1, 1) of a
+    hash head, the scores ``(n, C)`` of the categories of a softmax head.
     """
 
     layers: tuple[Tensor, ...]
@@ -23,19 +24,21 @@ class Outputs(NamedTuple):
         return Outputs(tuple(layer[part] for layer in self.layers), self.u[part])
 
 
-class HashHead(nn.Module):
+class Head(nn.Module):
     """From a trunk's last activation to the code: ``u = tanh(batch norm(fc8(x)))`` (section 4).
 
-    With `bottleneck` > 0 a new layer of that width, after its rectifier, stands for fc7 in front of
+    With `softmax`, for the methods without codes, ``u = fc8(x)``: a score for each category. With `bottleneck` > 0 a new layer of that width, after its rectifier, stands for fc7 in front of
     fc8, for trunks that have none or are frozen. Activations float ``(n, width)`` to ``Outputs``,
     whose layers are the head's own. fc8's weights start at a deviation of 0.01, its biases at zero.
     """
 
-    def __init__(self, width: int, bits: int, bottleneck: int = 0) -> None:
+    def __init__(
+        self, width: int, outputs: int, bottleneck: int = 0, softmax: bool = False
+    ) -> None:
         super().__init__()
         self.fc7 = nn.Linear(width, bottleneck) if bottleneck else None
-        self.fc8 = nn.Linear(bottleneck or width, bits)
-        self.norm = nn.BatchNorm1d(bits)
+        self.fc8 = nn.Linear(bottleneck or width, outputs)
+        self.norm = None if softmax else nn.BatchNorm1d(outputs)
         if self.fc7 is not None:
             nn.init.kaiming_normal_(self.fc7.weight, nonlinearity="relu")
             nn.init.zeros_(self.fc7.bias)
@@ -48,21 +51,24 @@ class HashHead(nn.Module):
             x = torch.relu(self.fc7(x))
             layers.append(x)
         fc8 = self.fc8(x)
-        return Outputs((*layers, fc8), torch.tanh(self.norm(fc8)))
+        u = fc8 if self.norm is None else torch.tanh(self.norm(fc8))
+        return Outputs((*layers, fc8), u)
 
 
-class HashNetwork(nn.Module):
-    """A hash head on a trunk.
+class Network(nn.Module):
+    """A head on a trunk.
 
     Images RGB float ``(n, 3, input_size, input_size)`` in [0, 1] to ``Outputs``, whose layers are
     the trunk's activations and those of the head; ``build_network`` names them.
     """
 
-    def __init__(self, trunk: nn.Module, bits: int, bottleneck: int = 0) -> None:
+    def __init__(
+        self, trunk: nn.Module, outputs: int, bottleneck: int = 0, softmax: bool = False
+    ) -> None:
         super().__init__()
         self.trunk = trunk
-        self.head = HashHead(trunk.widths[-1], bits, bottleneck)
-        self.bottleneck = bottleneck
+        self.head = Head(trunk.widths[-1], outputs, bottleneck, softmax)
+        self.shape = {"outputs": outputs, "bottleneck": bottleneck, "softmax": softmax}
 
     @property
     def input_size(self) -> int:
@@ -75,8 +81,10 @@ class HashNetwork(nn.Module):
         return Outputs((*activations, *layers), u)
 
 
-def build_network(trunk: nn.Module, bits: int, bottleneck: int, finetune: str) -> HashNetwork:
-    """A hash network on a pretrained trunk, and with it the layers that MK-MMD acts on.
+def build_network(
+    trunk: nn.Module, outputs: int, bottleneck: int, finetune: str, softmax: bool = False
+) -> Network:
+    """A network on a pretrained trunk, and with it the layers that MK-MMD acts on.
 
     - A trunk with fc6 and fc7, all of it trained: fc6, fc7 and fc8 (eq. 1).
     - A trunk of pooled features, all trained: these, a new fc7 of `bottleneck` units, and fc8.
@@ -84,4 +92,4 @@ def build_network(trunk: nn.Module, bits: int, bottleneck: int, finetune: str) -
       its last activation, and fc8, can bring the domains together.
     """
     new = finetune == "head" or len(trunk.widths) == 1
-    return HashNetwork(trunk, bits, bottleneck if new else 0)
+    return Network(trunk, outputs, bottleneck if new else 0, softmax)
