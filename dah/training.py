@@ -12,7 +12,7 @@ from dah.data.batches import source_batches, target_batches
 from dah.errors import UserError
 from dah.methods import SOFTMAX, Batch, sees_target, terms_of
 from dah.networks.adversary import Critic
-from dah.params import Params, Train
+from dah.params import Dah, Softmax, Train
 
 View = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -46,14 +46,6 @@ def optimiser(network: nn.Module, critic: nn.Module | None, options: Train) -> S
     return SGD(groups, lr=options.learning_rate, momentum=options.momentum)
 
 
-def options_of(method: str, params: Params) -> Train:
-    """``train`` with the learning rates of the method's kind."""
-    if method not in SOFTMAX:
-        return params.train
-    rates = params.softmax.learning_rate, params.softmax.final_learning_rate
-    return replace(params.train, learning_rate=rates[0], final_learning_rate=rates[1])
-
-
 def fit(
     network: nn.Module,
     source: Tensor,
@@ -61,7 +53,9 @@ def fit(
     target: Tensor,
     view: View,
     method: str,
-    params: Params,
+    dah: Dah,
+    softmax: Softmax,
+    options: Train,
 ) -> Iterator[dict[str, float]]:
     """Train a network in place; after each epoch, yield the mean of every term of the objective.
 
@@ -69,15 +63,18 @@ def fit(
     pass over the target. A batch is K = ``dah.samples_per_class`` images of each source category
     and as many of the target, in one forward pass, so that batch norm sees both. `source` and
     `target` are whatever `view` turns into the network's input, row by row, with randomness of its
-    own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one device. Raises
-    ``UserError`` when a loss is not finite, before it reaches the weights' file.
+    own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one device. The methods with
+    a softmax learn at their own rates. Raises ``UserError`` when a loss is not finite, before it reaches the weights' file.
     """
-    device, options = source.device, options_of(method, params)
+    device = source.device
+    if method in SOFTMAX:
+        rates = softmax.learning_rate, softmax.final_learning_rate
+        options = replace(options, learning_rate=rates[0], final_learning_rate=rates[1])
     categories = len(labels.unique())
-    size = categories * params.dah.samples_per_class
+    size = categories * dah.samples_per_class
     draw = torch.Generator().manual_seed(options.seed)
     noise = torch.Generator(device).manual_seed(options.seed)
-    batches = source_batches(labels.cpu(), params.dah.samples_per_class, draw)
+    batches = source_batches(labels.cpu(), dah.samples_per_class, draw)
     network.to(memory_format=torch.channels_last).train()
     head = getattr(network, "head", network)
     critic = Critic(head.fc8.in_features).to(device) if method == "dann" else None
@@ -102,7 +99,7 @@ def fit(
                 progress=step / steps,
                 critic=critic,
             )
-            terms = terms_of(method, batch, params.dah, params.softmax)
+            terms = terms_of(method, batch, dah, softmax)
             objective = sum(terms.values())
             sgd.zero_grad()
             objective.backward()

@@ -43,7 +43,7 @@ def main(params: Params, given: Namespace) -> None:
         view = partial(augment, size=trunk.input_size, options=options.augment, deviation=deviation)
     arrays = source, lists.source_labels, target
     data = (torch.from_numpy(rows).to(device) for rows in arrays)
-    epochs = fit(learner, *data, view, given.method, params)
+    epochs = fit(learner, *data, view, given.method, params.dah, params.softmax, options)
     bar = tqdm(epochs, f"train {given.task} {given.method}", options.epochs, unit="epoch")
     with Live(str(given.curves), dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
         for record in bar:

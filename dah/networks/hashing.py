@@ -12,8 +12,8 @@ class Outputs(NamedTuple):
     """What the losses see of a batch.
 
     ``layers``: activations float ``(n, D_l)`` that MK-MMD acts on, the last of them fc8 before its
-    batch norm, the one before it fc7; ``u``: the head's outputs, float ``(n, bits)`` in (-1, 1) of a
-    hash head, the scores ``(n, C)`` of the categories of a softmax head.
+    batch norm, the one before it fc7; ``u``: the outputs of the head, float ``(n, bits)`` in
+    (-1, 1) of a hash head, or the scores ``(n, C)`` of the categories of a softmax head.
     """
 
     layers: tuple[Tensor, ...]
@@ -27,9 +27,10 @@ class Outputs(NamedTuple):
 class Head(nn.Module):
     """From a trunk's last activation to the code: ``u = tanh(batch norm(fc8(x)))`` (section 4).
 
-    With `softmax`, for the methods without codes, ``u = fc8(x)``: a score for each category. With `bottleneck` > 0 a new layer of that width, after its rectifier, stands for fc7 in front of
-    fc8, for trunks that have none or are frozen. Activations float ``(n, width)`` to ``Outputs``,
-    whose layers are the head's own. fc8's weights start at a deviation of 0.01, its biases at zero.
+    With `softmax`, for the methods without codes, ``u = fc8(x)``: a score for each category. With
+    `bottleneck` > 0 a new layer of that width, after its rectifier, stands for fc7 in front of fc8,
+    for trunks that have none or are frozen. Activations float ``(n, width)`` to ``Outputs``, whose
+    layers are the head's own. fc8's weights start at a deviation of 0.01, its biases at zero.
     """
 
     def __init__(
