@@ -63,8 +63,9 @@ def fit(
     pass over the target. A batch is K = ``dah.samples_per_class`` images of each source category
     and as many of the target, in one forward pass, so that batch norm sees both. `source` and
     `target` are whatever `view` turns into the network's input, row by row, with randomness of its
-    own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one device. The methods with
-    a softmax learn at their own rates. Raises ``UserError`` when a loss is not finite, before it reaches the weights' file.
+    own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one device. The methods
+    with a softmax learn at their own rates. Raises ``UserError`` when a loss is not finite, before
+    it reaches the weights' file.
     """
     device = source.device
     if method in SOFTMAX:
