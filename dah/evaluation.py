@@ -40,11 +40,12 @@ def code_figures(
         )
         figures |= {
             "map": retrieval.mean_over_queries(retrieval.average_precision(within)),
-            "map_cross": retrieval.mean_average_precision(
-                queries, labels, codes.source, source_labels
-            ),
             "precision_radius_2": retrieval.precision_within_radius(within, 2),
         }
+    if codes.bits and len(codes.source):
+        figures["map_cross"] = retrieval.mean_average_precision(
+            queries, labels, codes.source, source_labels
+        )
     if codes.domain_error is not None:
         figures["domain_error"] = codes.domain_error
     return figures, within

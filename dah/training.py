@@ -1,6 +1,6 @@
 """The one training loop of all deep methods: batches, a step, a schedule in closed form."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -8,13 +8,12 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import SGD
 
+from dah.data.augment import View
 from dah.data.batches import source_batches, target_batches
 from dah.errors import UserError
 from dah.methods import SOFTMAX, Batch, sees_target, terms_of
 from dah.networks.adversary import Critic
 from dah.params import Dah, Softmax, Train
-
-View = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def learning_rate(epoch: int, options: Train) -> float:

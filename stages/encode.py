@@ -1,14 +1,13 @@
 """Export hash codes and the target's category probabilities of one trained network."""
 
 from argparse import Namespace
-from functools import partial
 
 import torch
 
 from dah.artifacts import write_codes
 from dah.checkpoints import load_network
-from dah.data.augment import as_it_is, centre_crop
-from dah.data.pictures import read_fc7, read_pixels
+from dah.data.augment import plain_view
+from dah.data.pictures import read_inputs
 from dah.data.tasks import read_lists
 from dah.devices import choose_device
 from dah.encoding import activations, codes_of
@@ -21,12 +20,9 @@ def main(params: Params, given: Namespace) -> None:
     network = load_network(given.model).to(device)
     lists = read_lists(given.lists)
     domains = params.domains_of(given.task)
-    if params.train.finetune == "head":
-        sides = read_fc7(given.features, domains, lists)
-        encoder, view = network.head, as_it_is
-    else:
-        sides = read_pixels(given.images, domains, lists, network.input_size)
-        encoder, view = network, partial(centre_crop, size=network.input_size)
+    size, finetune = network.input_size, params.train.finetune
+    sides = read_inputs(given.images, given.features, domains, lists, size, finetune)
+    encoder, view = network.learner(finetune), plain_view(finetune, size)
     source, target = (
         activations(encoder, torch.from_numpy(side).to(device), view) for side in sides
     )

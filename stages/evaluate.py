@@ -22,6 +22,10 @@ from dah.tables import (
 from stages.command import run
 
 
+UNSUPERVISED = ("itq", "kmeans", "ba", "bdnn")
+ORACLE = "suh"
+
+
 def shallow(path: Path, truth: Truth) -> dict[str, float]:
     table = read_table(path, PREDICTIONS)
     labels = truth.labels[rows_of(truth.ids, table["id"], path)]
@@ -32,6 +36,8 @@ def shallow(path: Path, truth: Truth) -> dict[str, float]:
 def main(params: Params, given: Namespace) -> None:
     lists, truth = read_lists(given.lists), read_truth(given.truth)
     codes = {method: read_codes(given.codes / f"{method}.h5") for method in params.methods}
+    codes |= {method: read_codes(given.hashing / f"{method}.h5") for method in UNSUPERVISED}
+    codes[ORACLE] = read_codes(given.oracle)
     figures, curves = {}, {}
     if truth.known:
         for path in sorted(given.predictions.glob("*.csv")):
@@ -40,7 +46,7 @@ def main(params: Params, given: Namespace) -> None:
         print(f"{given.truth}: the target has no labels: accuracy and mAP are left out")
     for method, of in codes.items():
         if not truth.known:
-            figures[method] = {"domain_error": of.domain_error}
+            figures[method] = {} if of.domain_error is None else {"domain_error": of.domain_error}
             continue
         rows = rows_of(truth.ids, of.target_ids, given.truth)
         source = rows_of(lists.source_ids, of.source_ids, given.lists / "source.csv")
@@ -64,5 +70,15 @@ def main(params: Params, given: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = "lists", "truth", "predictions", "codes", "metrics", "record", "curves"
+    arguments = (
+        "lists",
+        "truth",
+        "predictions",
+        "codes",
+        "hashing",
+        "oracle",
+        "metrics",
+        "record",
+        "curves",
+    )
     run(main, *(f"--{name}" for name in arguments))

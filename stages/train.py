@@ -1,15 +1,14 @@
 """Train one deep method on one task; training curves by DVCLive."""
 
 from argparse import Namespace
-from functools import partial
 
 import torch
 from dvclive import Live
 from tqdm import tqdm
 
 from dah.checkpoints import load_trunk, write_model
-from dah.data.augment import as_it_is, augment, colour_deviation
-from dah.data.pictures import read_fc7, read_pixels
+from dah.data.augment import random_view
+from dah.data.pictures import read_inputs
 from dah.data.tasks import read_lists
 from dah.devices import choose_device
 from dah.methods import SOFTMAX, sees_target
@@ -32,18 +31,15 @@ def main(params: Params, given: Namespace) -> None:
     outputs = len(lists.categories) if softmax else params.dah.bits
     network = build_network(trunk, outputs, options.bottleneck, options.finetune, softmax)
     network = network.to(device)
-    if options.finetune == "head":
-        learner, view = network.head, as_it_is
-        source, target = read_fc7(given.features, domains, lists)
-    else:
-        source, target = read_pixels(given.images, domains, lists, trunk.input_size)
-        seen = (source, target) if sees_target(given.method) else (source,)
-        deviation = colour_deviation(*seen)
-        learner = network
-        view = partial(augment, size=trunk.input_size, options=options.augment, deviation=deviation)
+    size, finetune = trunk.input_size, options.finetune
+    source, target = read_inputs(given.images, given.features, domains, lists, size, finetune)
+    seen = (source, target) if sees_target(given.method) else (source,)
+    view = random_view(finetune, size, options.augment, *seen)
     arrays = source, lists.source_labels, target
     data = (torch.from_numpy(rows).to(device) for rows in arrays)
-    epochs = fit(learner, *data, view, given.method, params.dah, params.softmax, options)
+    epochs = fit(
+        network.learner(finetune), *data, view, given.method, params.dah, params.softmax, options
+    )
     bar = tqdm(epochs, f"train {given.task} {given.method}", options.epochs, unit="epoch")
     with Live(str(given.curves), dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
         for record in bar:

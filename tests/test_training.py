@@ -12,7 +12,7 @@ from torch.nn.functional import softplus
 from torch.testing import assert_close
 
 from dah import params
-from dah.data.augment import as_float, as_it_is, augment, centre_crop, colour_deviation
+from dah.data.augment import as_float, augment, centre_crop, colour_deviation
 from dah.data.batches import source_batches, target_batches
 from dah.devices import choose_device
 from dah.errors import UserError
@@ -355,7 +355,7 @@ def test_a_limited_gradient_makes_short_steps():
         head = Head(6, 4, bottleneck=5)
         before = torch.cat([p.detach().clone().ravel() for p in head.parameters()])
         options = replace(DEFAULT.train, epochs=1, weight_decay=0.0, clip=clip)
-        list(fit(head, x, y, x + 1, as_it_is, "dah", dah, DEFAULT.softmax, options))
+        list(fit(head, x, y, x + 1, lambda rows, _: rows, "dah", dah, DEFAULT.softmax, options))
         after = torch.cat([p.detach().ravel() for p in head.parameters()])
         lengths.append((after - before).norm().item())
     assert lengths[1] <= 2 * DEFAULT.train.learning_rate * 1e-3 < lengths[0]

@@ -1,5 +1,8 @@
 """Random crops, mirroring and colour shifts of whole batches, on the device that trains."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,10 +10,7 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from dah.params import Augment
 
-
-def as_it_is(rows: Tensor, _: torch.Generator | None = None) -> Tensor:
-    """The view of activations that were computed once: themselves."""
-    return rows
+View = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def as_float(pixels: Tensor) -> Tensor:
@@ -69,3 +69,21 @@ def augment(
     normal = torch.randn(n, 3, generator=rng, device=rng.device)
     shift = options.colour * normal @ deviation.to(rng.device).T
     return (views + shift[:, :, None, None]).clamp(0, 1)
+
+
+def random_view(finetune: str, size: int, options: Augment, *sets: np.ndarray) -> View:
+    """How training looks at its inputs: at random views of pixels, at activations as they are.
+
+    `sets` are the images whose colours the shifts follow; `finetune` as in ``read_inputs``.
+    """
+    if finetune == "head":
+        return lambda rows, _: rows
+    deviation = colour_deviation(*sets)
+    return partial(augment, size=size, options=options, deviation=deviation)
+
+
+def plain_view(finetune: str, size: int) -> Callable[[Tensor], Tensor]:
+    """How encoding looks at its inputs: at the centres of pixels, at activations as they are."""
+    if finetune == "head":
+        return lambda rows: rows
+    return partial(centre_crop, size=size)

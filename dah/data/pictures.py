@@ -13,6 +13,20 @@ from dah.tables import rows_of
 Reader = Callable[[Path], tuple[np.ndarray, list[str]]]
 
 
+def read_inputs(
+    images: Path,
+    features: Path,
+    domains: tuple[str, str],
+    lists: Lists,
+    smallest: int,
+    finetune: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the layers that learn see: pixels, or fc7 where `finetune` is ``head``."""
+    if finetune == "head":
+        return read_fc7(features, domains, lists)
+    return read_pixels(images, domains, lists, smallest)
+
+
 def read_pixels(
     folder: Path, domains: tuple[str, str], lists: Lists, smallest: int
 ) -> tuple[np.ndarray, np.ndarray]:

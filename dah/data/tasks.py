@@ -47,6 +47,21 @@ class Truth:
         return bool((self.labels != NO_LABEL).any())
 
 
+def oracle_lists(lists: Lists, truth: Truth) -> Lists:
+    """The database part of the target, with its labels, in the place of the source: for SuH alone.
+
+    Labels are numbered anew, since the part may lack categories. The target must have labels.
+    """
+    part = np.flatnonzero(~truth.is_query)
+    present, labels = np.unique(truth.labels[part], return_inverse=True)
+    return Lists(
+        categories=[lists.categories[label] for label in present],
+        source_ids=[truth.ids[row] for row in part],
+        source_labels=labels.astype(np.int64),
+        target_ids=lists.target_ids,
+    )
+
+
 def write_task(
     task: Task, source_ids: list[str], target_ids: list[str], lists: Path, truth: Path
 ) -> None:

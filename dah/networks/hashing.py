@@ -76,6 +76,10 @@ class Network(nn.Module):
         """Side of the squares that the trunk sees, pixels."""
         return self.trunk.input_size
 
+    def learner(self, finetune: str) -> nn.Module:
+        """The part that learns: the head where `finetune` is ``head``, else all of it."""
+        return self.head if finetune == "head" else self
+
     def forward(self, images: Tensor) -> Outputs:
         activations = self.trunk(images)
         layers, u = self.head(activations[-1])
