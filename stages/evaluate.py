@@ -21,7 +21,6 @@ from dah.tables import (
 )
 from stages.command import run
 
-
 UNSUPERVISED = ("itq", "kmeans", "ba", "bdnn")
 ORACLE = "suh"
 
@@ -70,6 +69,8 @@ def main(params: Params, given: Namespace) -> None:
 
 
 if __name__ == "__main__":
+    inputs = "lists", "truth", "predictions", "codes", "hashing", "oracle"
+    outputs = "metrics", "record", "curves"
     arguments = (
         "lists",
         "truth",
@@ -81,4 +82,4 @@ if __name__ == "__main__":
         "record",
         "curves",
     )
-    run(main, *(f"--{name}" for name in arguments))
+    run(main, *(f"--{name}" for name in (*inputs, *outputs)))

@@ -1,6 +1,7 @@
 """Figures of a task from codes whose answers are known, their tables and their page."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -46,6 +47,23 @@ def test_figures_of_perfect_codes():
         "precision_radius_2": 1.0,
         "domain_error": 0.25,
     }
+
+
+def test_what_a_method_does_not_make_is_not_measured():
+    """No bits, no retrieval; no probabilities, no accuracy; no source codes, nothing across."""
+    plain = np.array([[1, 1, 1, 1], [-1, -1, -1, -1]])
+    labels, queries = np.arange(20) % 2, np.arange(20) < 4
+    codes = codes_of(plain[np.arange(6) % 2], plain[labels])
+    none = np.empty((20, 0), np.float32)
+    scores = replace(codes, bits=0, source=codes.source[:, :0], target=codes.target[:, :0])
+    figures, within = code_figures(scores, np.arange(6) % 2, labels, queries)
+    assert (set(figures), within) == ({"accuracy", "domain_error"}, None)
+    hashed = replace(codes, probabilities=none, probabilities_real=none, domain_error=None)
+    figures, _ = code_figures(hashed, np.arange(6) % 2, labels, queries)
+    assert set(figures) == {"map", "map_cross", "precision_radius_2"}
+    oracle = replace(hashed, source=codes.source[:0], source_ids=[])
+    figures, _ = code_figures(oracle, np.arange(0), labels, queries)
+    assert set(figures) == {"map", "precision_radius_2"}
 
 
 def test_queries_are_not_in_their_database():

@@ -40,10 +40,11 @@ def downstream(stage):
     return found
 
 
-def test_only_evaluation_depends_on_the_truth():
-    """data/truth is an input of evaluate alone, and what comes of it reaches the report alone."""
-    assert readers("data/truth") == {"evaluate"}
+def test_only_evaluation_and_the_oracle_depend_on_the_truth():
+    """data/truth is an input of evaluate and of SuH; what comes of it is evaluated and reported."""
+    assert readers("data/truth") == {"evaluate", "oracle"}
     assert downstream("evaluate") == {"report"}
+    assert downstream("oracle") == {"evaluate", "report"}
 
 
 def test_only_the_split_reads_the_labels():
@@ -61,7 +62,7 @@ def test_the_graph_is_what_the_design_draws():
     """Training leads to evaluation, and not the other way round."""
     assert downstream("train") == {"encode", "evaluate", "report"}
     assert downstream("backbone") == {
-        "features", "describe", "adapt", "train", "encode", "evaluate", "report",
+        "features", "describe", "adapt", "hash", "oracle", "train", "encode", "evaluate", "report",
     }  # fmt: skip
     assert downstream("report") == set()
 

@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 
 from dah.data.identity import opaque_ids, shuffled
 from dah.data.split import Domain, make_task, query_roles
-from dah.data.tasks import Truth, read_lists, read_truth, write_task
+from dah.data.tasks import Lists, Truth, oracle_lists, read_lists, read_truth, write_task
 from dah.errors import UserError
 
 
@@ -84,6 +84,16 @@ def test_tasks_that_cannot_be_learnt_are_refused(source, target, message):
     """K larger than a category, a category unknown to the source, one category."""
     with pytest.raises(UserError, match=message):
         make_task(domain("s", **source), domain("t", **target), 5, 0)
+
+
+def test_the_oracle_learns_from_the_database_alone():
+    """Its labelled part is the target without queries, numbered anew; all of the target is coded."""
+    lists = Lists(["ant", "bee", "cat"], ["s"], np.array([0]), list("abcde"))
+    truth = Truth(list("abcde"), np.array([2, 0, 2, 0, 2]), np.array([1, 0, 0, 0, 0], bool))
+    oracle = oracle_lists(lists, truth)
+    assert oracle.source_ids == list("bcde")
+    assert_array_equal(oracle.source_labels, [0, 1, 0, 1])
+    assert (oracle.categories, oracle.target_ids) == (["ant", "cat"], list("abcde"))
 
 
 def test_the_lists_hold_no_label_of_the_target(tmp_path):
