@@ -71,15 +71,4 @@ def main(params: Params, given: Namespace) -> None:
 if __name__ == "__main__":
     inputs = "lists", "truth", "predictions", "codes", "hashing", "oracle"
     outputs = "metrics", "record", "curves"
-    arguments = (
-        "lists",
-        "truth",
-        "predictions",
-        "codes",
-        "hashing",
-        "oracle",
-        "metrics",
-        "record",
-        "curves",
-    )
     run(main, *(f"--{name}" for name in (*inputs, *outputs)))

@@ -87,7 +87,7 @@ def test_tasks_that_cannot_be_learnt_are_refused(source, target, message):
 
 
 def test_the_oracle_learns_from_the_database_alone():
-    """Its labelled part is the target without queries, numbered anew; all of the target is coded."""
+    """Its labelled part is the target without queries, numbered anew; all images get codes."""
     lists = Lists(["ant", "bee", "cat"], ["s"], np.array([0]), list("abcde"))
     truth = Truth(list("abcde"), np.array([2, 0, 2, 0, 2]), np.array([1, 0, 0, 0, 0], bool))
     oracle = oracle_lists(lists, truth)
