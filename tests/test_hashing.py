@@ -226,11 +226,14 @@ def test_nearest_codeword_product_is_the_nearest_of_all_products():
 
 
 def test_subspaces_worked_out_by_hand():
-    """Variances 8, 4, 2, 1 in two subspaces have the product 8 in both."""
-    for own, expected in zip(
-        kmeans.balanced(np.array([8.0, 4, 2, 1]), [1, 1]), ([0, 3], [1, 2]), strict=True
+    """Two subspaces: products 8 and 8; then one that is full; logarithms and not variances."""
+    for variances, expected in (
+        ([8.0, 4, 2, 1], ([0, 3], [1, 2])),
+        ([1000.0, 1, 1, 1], ([0, 3], [1, 2])),
+        ([8.0, 2, 2, 1, 1, 1], ([0, 3, 5], [1, 2, 4])),
     ):
-        assert_array_equal(own, expected)
+        for own, wanted in zip(kmeans.balanced(np.array(variances), [1, 1]), expected, strict=True):
+            assert_array_equal(own, wanted)
 
 
 @pytest.mark.parametrize("sizes", [[4, 4, 2], [4], [4, 1], [1, 1, 1]])
@@ -294,6 +297,12 @@ def test_a_codeword_is_the_minimum_of_equation_8():
 
     expected = minimize(equation_8, C[first], method="Powell", tol=1e-12).x
     assert_allclose(kmeans.update(V, C, s, 10.0, steps=3000)[first], expected, atol=1e-5)
+
+
+def test_codewords_on_a_line_worked_out_by_hand():
+    """Means -2 and 2, 2 weight p = 1: (-2 + 1 - 2) / 2 = -1.5, then (2 - 1.5 + 2) / 2 = 1.25."""
+    X, C = np.array([[-3.0], [-1], [2], [2]]), np.array([[-1.0], [1]])
+    assert_allclose(kmeans.update(X, C, 2.0, 1.0, steps=1), [[-1.5], [1.25]], rtol=1e-14)
 
 
 def test_codewords_without_affinity_are_means():
@@ -391,6 +400,16 @@ def test_z_step_of_many_bits_ends_where_no_bit_helps():
     assert_array_less(z_objective(V, f, H, 0.01, exact) - 1e-12, values)
 
 
+def test_z_step_starts_from_the_minimum_over_the_cube():
+    """Bounded least squares with the penalty as further equations finds the same relaxed codes."""
+    V, B = unit_features(12)
+    f, H = autoencoder.fit_decoder(B, V), B[::-1]
+    equations = np.vstack([f.W.T, np.sqrt(0.05) * np.eye(12)])
+    for x, h, b in zip(V, H, autoencoder.fit_codes(V, f, H, 0.05, B)[1], strict=True):
+        values = np.concatenate([x - f.w, np.sqrt(0.05) * h])
+        assert_allclose(b, lsq_linear(equations, values, (-1, 1), tol=1e-12).x, atol=0.01)
+
+
 @pytest.mark.parametrize("bits", [4, 12])
 def test_a_vast_penalty_makes_codes_equal_the_encoder(bits):
     """mu to infinity: B = h(X)."""
@@ -412,6 +431,22 @@ def test_autoencoder_reconstructs_no_worse_than_its_start(start, bits):
     begun = autoencoder.reconstruction_error(V, signs(V[:, :bits] @ first))
     ended = autoencoder.reconstruction_error(V, unpack(encoder.encode(X), bits).astype(float))
     assert ended < begun
+
+
+def test_autoencoder_returns_the_best_codes_that_it_saw(monkeypatch):
+    """encode gives the training samples the codes of the smallest error among all rounds."""
+    seen = []
+
+    def watched(X, H):
+        seen.append((np.sum((X - autoencoder.fit_decoder(H, X)(H)) ** 2) / len(X), H))
+        return seen[-1][0]
+
+    monkeypatch.setattr(autoencoder, "reconstruction_error", watched)
+    X = 5 * features(300, 20) + 3
+    codes = binary_autoencoder(X, 12, np.random.default_rng(0)).encode(X)
+    best = min(range(len(seen)), key=lambda number: seen[number][0])
+    assert 0 < best < len(seen)
+    assert_array_equal(unpack(codes, 12), seen[best][1])
 
 
 HEAVY = network.Weights(decay=0.3, binary=0.7, independence=0.5, balance=0.2)

@@ -62,7 +62,7 @@ def kmeans_hashing(
     stands here because all methods are called alike.
 
     Raises ValueError as ``principal_components``, for counts below 1, for a weight not above 0
-    and for bits_each > 8, of which the 2^b codewords would outnumber the samples.
+    and for bits_each > 8, since a subspace has 2^b codewords.
     """
     check_counts(bits_each=bits_each, rounds=rounds)
     check_weights(weight=weight)
