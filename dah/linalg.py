@@ -11,30 +11,38 @@ DENSE_BELOW = 400
 def as_features(Xs: np.ndarray, Xt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Source and target features as float64 ``(ns, d)`` and ``(nt, d)``, copied only to convert.
 
-    Raises ValueError unless both are matrices of finite real numbers, of one width, not empty.
+    Raises ValueError as ``as_matrix`` and unless both have one width.
     """
-    Xs, Xt = np.asarray(Xs), np.asarray(Xt)
-    for name, X in (("source", Xs), ("target", Xt)):
-        if X.dtype.kind not in "fiub":
-            raise ValueError(f"{name} features must be real numbers, found {X.dtype}: convert them")
-        if X.ndim != 2 or 0 in X.shape:
-            raise ValueError(
-                f"{name} features must have shape (n, d) with n, d >= 1, found {X.shape}:"
-                " pass one row per sample"
-            )
-        finite = np.isfinite(X)
-        if not finite.all():
-            row = int(np.flatnonzero(~finite.all(axis=1))[0])
-            raise ValueError(
-                f"{X.size - np.count_nonzero(finite)} of {X.size} {name} features are not finite,"
-                f" the first in row {row}: leave such samples out"
-            )
+    Xs, Xt = as_matrix(Xs, "source"), as_matrix(Xt, "target")
     if Xs.shape[1] != Xt.shape[1]:
         raise ValueError(
             f"source and target have {Xs.shape[1]} and {Xt.shape[1]} features: take both from one"
             " layer of one network"
         )
-    return Xs.astype(float, copy=False), Xt.astype(float, copy=False)
+    return Xs, Xt
+
+
+def as_matrix(X: np.ndarray, name: str) -> np.ndarray:
+    """The features called `name` as float64 ``(n, d)``, copied only to convert.
+
+    Raises ValueError unless they are a matrix of finite real numbers, not empty.
+    """
+    X = np.asarray(X)
+    if X.dtype.kind not in "fiub":
+        raise ValueError(f"{name} features must be real numbers, found {X.dtype}: convert them")
+    if X.ndim != 2 or 0 in X.shape:
+        raise ValueError(
+            f"{name} features must have shape (n, d) with n, d >= 1, found {X.shape}:"
+            " pass one row per sample"
+        )
+    finite = np.isfinite(X)
+    if not finite.all():
+        row = int(np.flatnonzero(~finite.all(axis=1))[0])
+        raise ValueError(
+            f"{X.size - np.count_nonzero(finite)} of {X.size} {name} features are not finite,"
+            f" the first in row {row}: leave such samples out"
+        )
+    return X.astype(float, copy=False)
 
 
 def unit_rows(X: np.ndarray) -> np.ndarray:
