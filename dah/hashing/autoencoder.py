@@ -36,7 +36,7 @@ def binary_autoencoder(
     mu: float = 0.01,
     growth: float = 1.5,
     rounds: int = 25,
-    start: str = "pca",
+    start: str = "itq",
 ) -> LinearEncoder:
     """The encoder h(x) = sgn(W' x + w) and linear decoder f of the smallest reconstruction error.
 
