@@ -8,10 +8,9 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from dah.classifiers import linear_svm
-from dah.encoding import held_out_error
+from dah.encoding import FOLDS, held_out_error
 from dah.linalg import as_features
 
-FOLDS = 5
 PERPLEXITY = 30.0
 
 

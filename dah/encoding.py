@@ -15,6 +15,7 @@ from dah.losses import category_log_probabilities
 
 BATCH = 256
 QUERIES_AT_ONCE = 1024
+FOLDS = 5  # of a classifier that tells source from target
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,6 @@ def held_out_error(
     X = np.concatenate([fc7_source, fc7_target])
     y = np.repeat([0, 1], [len(fc7_source), len(fc7_target)])
     wrong = np.empty(len(y), bool)
-    for train, held_out in StratifiedKFold(5, shuffle=True, random_state=seed).split(X, y):
+    for train, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(X, y):
         wrong[held_out] = predict(X[train], y[train], X[held_out]) != y[held_out]
     return float(min(0.5, (wrong[y == 0].mean() + wrong[y == 1].mean()) / 2))
