@@ -37,10 +37,15 @@ def nearest_neighbour(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray) -> np.ndar
     return ys[nearest]
 
 
-def linear_svm(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray) -> np.ndarray:
+def linear_svm(
+    Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, *, balanced: bool = False
+) -> np.ndarray:
     """Labels of the target by a linear support vector machine per category, one against the rest.
 
-        min over w, b  1/2 (|w|^2 + b^2) + sum_i max(0, 1 - s_i (<w, x_i> + b))^2,   C = 1
+        min over w, b  1/2 (|w|^2 + b^2) + sum_i c_i max(0, 1 - s_i (<w, x_i> + b))^2,   C = 1
+
+    where c_i = 1, or, `balanced`, ns / (categories * samples of the category of i), so that all
+    categories weigh alike.
 
     Both sets are divided by the mean length of the source rows: the weight C = 1 then means the
     same for features of every scale, and the solver converges. Coordinate descent in the dual takes
@@ -59,7 +64,8 @@ def linear_svm(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray) -> np.ndarray:
         )
     scale = np.linalg.norm(Xs, axis=1).mean() or 1.0
     dual = len(Xs) < 4 * Xs.shape[1]
-    machine = LinearSVC(C=1.0, dual=dual, max_iter=10_000, random_state=0)
+    weight = "balanced" if balanced else None
+    machine = LinearSVC(C=1.0, class_weight=weight, dual=dual, max_iter=10_000, random_state=0)
     return machine.fit(Xs / scale, ys).predict(Xt / scale)
 
 

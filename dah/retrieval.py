@@ -137,7 +137,7 @@ def average_precision(counts: Histograms, k: int | None = None) -> np.ndarray:
         R = r.sum(axis=1)
         m = n if k is None else np.clip(k - N, 0, n)
         s = (r - 1) / np.maximum(n - 1, 1)
-        gain = r / np.maximum(n, 1) * (s * m + (M + 1 - (N + 1) * s) * _reciprocals(N, m))
+        gain = r / np.maximum(n, 1) * (s * m + (M + 1 - (N + 1) * s) * reciprocals(N, m))
         best = R if k is None else np.minimum(k, R)
         np.divide(gain.sum(axis=1), best, out=result[block], where=R > 0)
     return result
@@ -174,7 +174,7 @@ def precision_within_radius(counts: Histograms, radius: int = 2) -> float:
     return float(precision[min(radius, len(precision) - 1)])
 
 
-def _reciprocals(N: np.ndarray, m: np.ndarray) -> np.ndarray:
+def reciprocals(N: np.ndarray, m: np.ndarray) -> np.ndarray:
     """1/(N+1) + ... + 1/(N+m), also where it is far smaller than the harmonic number of N.
 
     Summed up to rank 256; beyond it the difference of H_n = ln(n + 1/2) + gamma + c(n), with

@@ -66,7 +66,7 @@ def test_a_difference_below_the_rounding_of_products_decides():
     assert_array_equal(nearest_neighbour(Xs, np.array([5, 6]), np.array([[1e8]])), [6])
 
 
-def minimized_scores(Xs, ys, Xt, category):
+def minimized_scores(Xs, ys, Xt, category, weights=1.0):
     """Scores of a category by quasi-Newton steps on the objective as it is written."""
     scale = np.mean([np.sqrt(x @ x) for x in Xs])
     X = np.column_stack([Xs / scale, np.ones(len(Xs))])
@@ -74,7 +74,7 @@ def minimized_scores(Xs, ys, Xt, category):
 
     def objective(w):
         slack = np.maximum(0, 1 - signs * (X @ w))
-        return w @ w / 2 + slack @ slack, w - 2 * X.T @ (signs * slack)
+        return w @ w / 2 + weights * slack @ slack, w - 2 * X.T @ (weights * signs * slack)
 
     w = minimize(objective, np.zeros(X.shape[1]), jac=True, method="BFGS", tol=1e-6).x
     return np.column_stack([Xt / scale, np.ones(len(Xt))]) @ w
@@ -92,6 +92,19 @@ def test_linear_svm_minimizes_its_objective(shape, categories):
     clear = margin > 1e-2
     assert clear.sum() > 250
     assert_array_equal(linear_svm(Xs, ys, Xt)[clear], names[scores.argmax(axis=1)][clear])
+
+
+def test_balanced_linear_svm_weighs_categories_alike():
+    """Of 36 and 4 samples, each counts 40 / 72 and 40 / 8; plain, the small category loses."""
+    Xs, ys, Xt = problem(40, 300, 5, categories=2, spread=3)
+    ys = np.where(np.arange(40) < 4, 3, 4)
+    weights = np.where(ys == 3, 40 / 8, 40 / 72)
+    scores = minimized_scores(Xs, ys, Xt, 4, weights)
+    clear = np.abs(scores) > 1e-2
+    assert clear.sum() > 250
+    labels = linear_svm(Xs, ys, Xt, balanced=True)
+    assert_array_equal(labels[clear], np.where(scores > 0, 4, 3)[clear])
+    assert np.sum(linear_svm(Xs, ys, Xt) == 3) < np.sum(labels == 3)
 
 
 @pytest.mark.parametrize("shape", [(40, 30, 5), (12, 30, 20)])

@@ -1,17 +1,26 @@
 """Figures of a task from codes whose answers are known, their tables and their page."""
 
 import re
-from dataclasses import replace
+import statistics
 
 import numpy as np
+import pytest
 import torch
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from dah.artifacts import Codes
 from dah.codes import pack
 from dah.encoding import activations, domain_error, probabilities
-from dah.evaluation import accuracy, by_figure, code_figures, mean_over_tasks
-from dah.networks import Network, build_trunk
+from dah.evaluation import (
+    accuracy,
+    by_figure,
+    category_accuracy,
+    code_figures,
+    confusion_matrix,
+    mean_and_deviation,
+    mean_over_tasks,
+)
+from dah.networks import HashNetwork, build_trunk
 from dah.report import domain_table, page, text_table
 
 
@@ -49,23 +58,6 @@ def test_figures_of_perfect_codes():
     }
 
 
-def test_what_a_method_does_not_make_is_not_measured():
-    """No bits, no retrieval; no probabilities, no accuracy; no source codes, nothing across."""
-    plain = np.array([[1, 1, 1, 1], [-1, -1, -1, -1]])
-    labels, queries = np.arange(20) % 2, np.arange(20) < 4
-    codes = codes_of(plain[np.arange(6) % 2], plain[labels])
-    none = np.empty((20, 0), np.float32)
-    scores = replace(codes, bits=0, source=codes.source[:, :0], target=codes.target[:, :0])
-    figures, within = code_figures(scores, np.arange(6) % 2, labels, queries)
-    assert (set(figures), within) == ({"accuracy", "domain_error"}, None)
-    hashed = replace(codes, probabilities=none, probabilities_real=none, domain_error=None)
-    figures, _ = code_figures(hashed, np.arange(6) % 2, labels, queries)
-    assert set(figures) == {"map", "map_cross", "precision_radius_2"}
-    oracle = replace(hashed, source=codes.source[:0], source_ids=[])
-    figures, _ = code_figures(oracle, np.arange(0), labels, queries)
-    assert set(figures) == {"map", "precision_radius_2"}
-
-
 def test_queries_are_not_in_their_database():
     """A query alone in its category finds nothing within the target, but does in the source."""
     plain = np.array([[1, 1, 1, 1], [-1, -1, -1, -1]])
@@ -82,6 +74,63 @@ def test_queries_are_not_in_their_database():
 def test_accuracy_is_a_percentage():
     """Two of three."""
     assert_allclose(accuracy(np.array([1, 2, 3]), np.array([1, 2, 0])), 200 / 3)
+
+
+def test_confusion_worked_out_by_hand():
+    """Three images of 0, one taken for 1; two of 1; one of 3, taken for 0; none of 2."""
+    labels = np.array([0, 0, 0, 1, 1, 3])
+    predicted = np.array([0, 1, 0, 1, 1, 0])
+    confusion = confusion_matrix(predicted, labels, 4)
+    assert_array_equal(confusion, [[2, 1, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]])
+    assert confusion.dtype == np.int64
+    assert_allclose(category_accuracy(confusion), [200 / 3, 100, np.nan, 0])
+
+
+def test_confusion_equals_a_loop_and_holds_the_accuracy():
+    """Cell by cell; rows count the truth, columns the predictions, the diagonal the right ones."""
+    rng = np.random.default_rng(0)
+    labels, predicted = rng.integers(0, 7, (2, 200))
+    confusion = confusion_matrix(predicted, labels, 7)
+    expected = np.zeros((7, 7), int)
+    for truth, guess in zip(labels, predicted, strict=True):
+        expected[truth, guess] += 1
+    assert_array_equal(confusion, expected)
+    images = confusion.sum(axis=1)
+    by_category = category_accuracy(confusion)
+    for c in range(7):
+        assert_allclose(by_category[c], accuracy(predicted[labels == c], labels[labels == c]))
+    assert_allclose(np.average(by_category, weights=images), accuracy(predicted, labels))
+
+
+def test_confusion_refuses_what_it_cannot_count():
+    """Lengths that differ and categories that are not numbered 0 ... C - 1."""
+    labels = np.array([0, 1, 2])
+    with pytest.raises(ValueError, match="found 2 predictions of 3 labels"):
+        confusion_matrix(labels[:2], labels, 3)
+    with pytest.raises(ValueError, match=r"1 of 3 predictions are outside 0 \.\.\. 1.* is 2"):
+        confusion_matrix(labels, labels, 2)
+    with pytest.raises(ValueError, match=r"1 of 3 labels are outside .* first is -1"):
+        confusion_matrix(labels, labels - 1, 3)
+
+
+def test_deviation_has_the_divisor_of_a_sample():
+    """Over three seeds as the standard library has it; what one run has, has none."""
+    runs = [{"accuracy": {"dah": value}, "map": {"dah": 0.5}} for value in (40.0, 47.0, 51.0)]
+    runs[1]["accuracy"]["jda"] = 33.0
+    means, deviations = mean_and_deviation(runs)
+    assert means == {"accuracy": {"dah": 46.0, "jda": 33.0}, "map": {"dah": 0.5}}
+    assert set(deviations["accuracy"]) == {"dah"}
+    expected = statistics.stdev([40, 47, 51])
+    assert_allclose(deviations["accuracy"]["dah"], expected, atol=5e-7)
+    assert_allclose(expected, np.sqrt((36 + 1 + 25) / 2))
+    assert deviations["map"] == {"dah": 0}
+
+
+def test_a_single_run_has_no_deviation():
+    """Its figures are the means; and no run has neither."""
+    run = {"accuracy": {"dah": 40.0}}
+    assert mean_and_deviation([run]) == (run, {})
+    assert mean_and_deviation([]) == ({}, {})
 
 
 def test_figures_are_turned_and_averaged():
@@ -161,7 +210,7 @@ def test_domains_are_a_table():
 def test_activations_come_in_the_order_of_their_images(monkeypatch):
     """In batches of two as in one, and without a trace of the batch."""
     torch.manual_seed(0)
-    network = Network(build_trunk("lenet"), 8)
+    network = HashNetwork(build_trunk("lenet"), 8)
     images = torch.rand(5, 3, 28, 28)
     whole = activations(network, images, lambda batch: batch)
     monkeypatch.setattr("dah.encoding.BATCH", 2)
