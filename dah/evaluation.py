@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from dah import retrieval
+from dah import retrieval, statistics
 from dah.artifacts import Codes
 from dah.retrieval import Histograms
+from dah.ties import map_spread
 
 Figures = dict[str, dict[str, float]]
+ORACLE = "suh"  # learns from target labels: an upper bound, not a result
 DomainFigures = dict[str, dict[str, float | str]]
 
 
@@ -58,10 +60,12 @@ def code_figures(
     """Figures of one method's export, and the histograms of its retrieval within the target.
 
     ``accuracy`` from codes and ``accuracy_real`` from real outputs (percent, eq. 6); ``map``:
-    queries of the target against the rest of it (Table 4); ``map_cross``: the same queries against
-    the whole source (authors' code); ``precision_radius_2``: within Hamming radius 2 of the rest
-    of the target; ``domain_error``. A method that does not classify has no accuracy, one without
-    codes no retrieval and None for histograms. Labels int64, rows as in `codes`.
+    queries of the target against the rest of it (Table 4), ``map_lowest`` and ``map_highest`` what
+    a sort could make of it; ``map_cross``: the same queries against the whole source (authors'
+    code); ``precision_radius_2``: within Hamming radius 2 of the rest of the target; ``imbalance``,
+    ``correlation`` and ``collisions`` of the target's codes; ``domain_error``. A method that does
+    not classify has no accuracy, one without codes no retrieval and None for histograms. Labels
+    int64, rows as in `codes`.
     """
     figures, within = {}, None
     if codes.probabilities.shape[1]:
@@ -75,8 +79,14 @@ def code_figures(
         )
         figures |= {
             "map": retrieval.mean_over_queries(retrieval.average_precision(within)),
+            **dict(zip(("map_lowest", "map_highest"), map_spread(within), strict=True)),
             "precision_radius_2": retrieval.precision_within_radius(within, 2),
+            "imbalance": statistics.imbalance(codes.target, codes.bits),
+            "collisions": statistics.collisions(codes.target)[1],
         }
+        correlation = statistics.mean_correlation(codes.target, codes.bits)
+        if correlation is not None:
+            figures["correlation"] = correlation
     if codes.bits and len(codes.source):
         figures["map_cross"] = retrieval.mean_average_precision(
             queries, labels, codes.source, source_labels

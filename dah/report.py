@@ -1,15 +1,13 @@
 """Results as a table for the terminal and as one page that opens without a network."""
 
 import base64
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from html import escape
-from io import BytesIO
 from string import Template
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
-from dah.evaluation import DomainFigures, Figures
+from dah.evaluation import ORACLE, DomainFigures, Figures
+from dah.plots import Curves, precision_recall_curves
+from dah.published import published
 
 DOMAIN_TITLES = {
     "images": "images",
@@ -21,6 +19,11 @@ DOMAIN_TITLES = {
     "svm_accuracy": "SVM, %",
     "svm_deviation": "\u00b1",
 }
+PUBLISHED = {2: "accuracy", 3: "accuracy", 4: "map"}
+PUBLISHED_METHODS = (
+    "gfk", "tca", "coral", "jda", "dan", "dann", "noda", "itq", "kmeans", "ba", "bdnn", "dah-e",
+    "dah", "suh",
+)  # fmt: skip
 DOMAIN_UNIT = "SVM: five-fold accuracy of a linear SVM on fc7 within the domain"
 ABSENT = "-"
 TITLES = {
@@ -28,11 +31,15 @@ TITLES = {
     "accuracy_real": ("Target accuracy, real outputs", "%: eq. 6 on u instead of sgn(u)"),
     "accuracy_svm": ("Target accuracy, linear SVM", "% on fc7"),
     "map": ("Mean average precision", "target queries, target database, tie-aware"),
+    "map_lowest": ("Mean average precision, worst order of ties", "what a sort could report"),
+    "map_highest": ("Mean average precision, best order of ties", "what a sort could report"),
     "map_cross": ("Mean average precision across domains", "target queries, source database"),
     "precision_radius_2": ("Precision within Hamming radius 2", "target queries and database"),
+    "imbalance": ("Imbalance of bits", "0: each is one for half of the target, 1: constant"),
+    "correlation": ("Correlation of bits", "mean absolute value over pairs"),
+    "collisions": ("Collisions", "share of target images whose code another one has"),
     "domain_error": ("Domain error", "of a linear classifier on fc7; 0.5: domains look alike"),
 }
-Curves = Mapping[str, Mapping[str, Sequence[float]]]
 
 PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -98,27 +105,53 @@ def page(
     mean: Figures,
     curves: Mapping[str, Curves],
     domains: DomainFigures,
+    dataset: str,
 ) -> str:
-    """All tables and the precision-recall curves of every task as HTML, pictures inside."""
-    tables = [_table(figure, tasks, mean) for figure in TITLES if figure in mean]
+    """All tables and the precision-recall curves of every task as HTML, pictures inside.
+
+    Where `dataset` is one of the paper's, its published figures stand below ours.
+    """
+    tables = []
+    for figure in (figure for figure in TITLES if figure in mean):
+        tables.append(_table(figure, tasks, mean))
+        printed = _published(dataset, figure, tasks)
+        if printed:
+            tables.append(f"<p>As published, VGG-F\n{_rows(printed)}")
     tables.append(f"<h2>Domains</h2>\n<p>{DOMAIN_UNIT}\n{_rows(domain_table(domains))}")
     blind = [task for task, figures in tasks.items() if "accuracy" not in figures]
     if blind:
         names = escape(", ".join(blind))
         tables.insert(0, f"<p>No labels in the target, so no accuracy and no mAP: {names}")
     pictures = [
-        f"<h2>Precision and recall, {escape(task)}</h2>\n<img alt='Precision-recall curves of"
-        f" {escape(task)}' src='data:image/png;base64,{_picture(methods)}'>"
+        f"<h2>Precision and recall, {escape(task)}</h2>\n"
+        + _image(f"Precision-recall curves of {task}", precision_recall_curves(methods))
         for task, methods in curves.items()
         if methods
     ]
     return PAGE.substitute(tables="\n".join(tables), pictures="\n".join(pictures))
 
 
+def _image(title: str, png: bytes) -> str:
+    data = base64.b64encode(png).decode()
+    return f"<img alt='{escape(title)}' src='data:image/png;base64,{data}'>"
+
+
+def _published(dataset: str, figure: str, tasks: Iterable[str]) -> list[list[str]]:
+    """The rows that the paper prints of a figure for these tasks, with a head; none: empty."""
+    rows = []
+    for table, printed in PUBLISHED.items():
+        for method in PUBLISHED_METHODS:
+            values = [published(dataset, table, task, method) for task in tasks]
+            if printed == figure and any(value is not None for value in values):
+                cells = (ABSENT if v is None else f"{v:.{decimals(figure)}f}" for v in values)
+                rows.append([method, *cells])
+    return [["", *tasks], *rows] if rows else []
+
+
 def _table(figure: str, tasks: Mapping[str, Figures], mean: Figures) -> str:
     title, unit = TITLES[figure]
     columns = [*tasks.values(), mean]
-    best = [max(of.get(figure, {}).values(), default=None) for of in columns]
+    best = [_best(figure, of) for of in columns]
     marked = {
         (row, column)
         for row, method in enumerate(mean[figure], start=1)
@@ -126,6 +159,13 @@ def _table(figure: str, tasks: Mapping[str, Figures], mean: Figures) -> str:
         if top is not None and of.get(figure, {}).get(method) == top
     }
     return f"<h2>{title}</h2>\n<p>{unit}\n{_rows(_methods(figure, tasks, mean), marked)}"
+
+
+def _best(figure: str, of: Figures) -> float | None:
+    """The largest value of a figure that is the better the larger, the oracle's left out."""
+    if not figure.startswith(("accuracy", "map", "precision")):
+        return None
+    return max((v for method, v in of.get(figure, {}).items() if method != ORACLE), default=None)
 
 
 def _rows(rows: Sequence[Sequence[str]], marked: Container[tuple[int, int]] = ()) -> str:
@@ -150,18 +190,6 @@ def _methods(figure: str, tasks: Mapping[str, Figures], mean: Figures) -> list[l
 
     rows = [["", *tasks, "mean"]]
     for method in mean[figure]:
-        rows.append([method, *(cell(method, of) for of in (*tasks.values(), mean))])
+        name = f"{method} (oracle)" if method == ORACLE else method
+        rows.append([name, *(cell(method, of) for of in (*tasks.values(), mean))])
     return rows
-
-
-def _picture(methods: Curves) -> str:
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for method, curve in methods.items():
-        axes.plot(curve["recall"], curve["precision"], label=method)
-    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
-    axes.grid(alpha=0.3)
-    axes.legend()
-    buffer = BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return base64.b64encode(buffer.getvalue()).decode()

@@ -7,7 +7,7 @@ import numpy as np
 
 from dah.artifacts import read_codes
 from dah.data.tasks import Truth, read_lists, read_truth
-from dah.evaluation import accuracy, by_figure, code_figures
+from dah.evaluation import ORACLE, accuracy, by_figure, code_figures
 from dah.params import Params
 from dah.retrieval import precision_recall
 from dah.tables import (
@@ -22,7 +22,6 @@ from dah.tables import (
 from stages.command import run
 
 UNSUPERVISED = ("itq", "kmeans", "ba", "bdnn")
-ORACLE = "suh"
 
 
 def shallow(path: Path, truth: Truth) -> dict[str, float]:

@@ -17,7 +17,7 @@ def main(params: Params, given: Namespace) -> None:
     domains = read_json(given.domains)
     mean = mean_over_tasks(tasks)
     with replacing(given.page) as part:
-        part.write_text(page(tasks, mean, curves, domains), encoding="utf-8")
+        part.write_text(page(tasks, mean, curves, domains, params.dataset.name), encoding="utf-8")
     write_json(given.summary, mean)
     print(text_tables(tasks, mean, domains))
     print(f"\nTables and curves: {given.page}")

@@ -2,6 +2,7 @@
 
 import re
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from dah.evaluation import (
     mean_and_deviation,
     mean_over_tasks,
 )
-from dah.networks import HashNetwork, build_trunk
+from dah.networks import Network, build_trunk
 from dah.report import domain_table, page, text_table
 
 
@@ -52,10 +53,37 @@ def test_figures_of_perfect_codes():
         "accuracy": 75.0,
         "accuracy_real": 100.0,
         "map": 1.0,
+        "map_lowest": 1.0,
+        "map_highest": 1.0,
         "map_cross": 1.0,
         "precision_radius_2": 1.0,
+        "imbalance": 0.0,
+        "correlation": 1.0,
+        "collisions": 1.0,
         "domain_error": 0.25,
     }
+
+
+RETRIEVAL = {"map", "map_lowest", "map_highest", "precision_radius_2"} | {
+    "imbalance", "correlation", "collisions",
+}  # fmt: skip
+
+
+def test_what_a_method_does_not_make_is_not_measured():
+    """No bits, no retrieval; no probabilities, no accuracy; no source codes, nothing across."""
+    plain = np.array([[1, 1, 1, 1], [-1, -1, -1, -1]])
+    labels, queries = np.arange(20) % 2, np.arange(20) < 4
+    codes = codes_of(plain[np.arange(6) % 2], plain[labels])
+    none = np.empty((20, 0), np.float32)
+    scores = replace(codes, bits=0, source=codes.source[:, :0], target=codes.target[:, :0])
+    figures, within = code_figures(scores, np.arange(6) % 2, labels, queries)
+    assert (set(figures), within) == ({"accuracy", "domain_error"}, None)
+    hashed = replace(codes, probabilities=none, probabilities_real=none, domain_error=None)
+    figures, _ = code_figures(hashed, np.arange(6) % 2, labels, queries)
+    assert set(figures) == {"map_cross", *RETRIEVAL}
+    oracle = replace(hashed, source=codes.source[:0], source_ids=[])
+    figures, _ = code_figures(oracle, np.arange(0), labels, queries)
+    assert set(figures) == RETRIEVAL
 
 
 def test_queries_are_not_in_their_database():
@@ -177,7 +205,7 @@ def test_the_text_table_reads():
 def test_the_page_is_whole_in_itself():
     """Tables with the best value marked, the curve inside as PNG, nothing loaded from elsewhere."""
     curve = {"dah": {"recall": [0.1, 1.0], "precision": [1.0, 0.2]}}
-    html = page({"p<h": FIGURES}, FIGURES, {"p<h": curve}, DOMAINS)
+    html = page({"p<h": FIGURES}, FIGURES, {"p<h": curve}, DOMAINS, "digits")
     assert "<td class=best>61.2" in html
     assert "p&lt;h" in html
     assert "p<h" not in html
@@ -191,10 +219,21 @@ def test_a_task_without_labels_has_no_column_of_its_own_figures_and_no_curve():
     mean = mean_over_tasks(tasks)
     assert mean == FIGURES | {"domain_error": {"dah": 0.25}}
     curves = {"p-h": {"dah": {"recall": [1.0], "precision": [0.2]}}, "p-s": {}}
-    html = page(tasks, mean, curves, DOMAINS)
+    html = page(tasks, mean, curves, DOMAINS, "digits")
     assert "no accuracy and no mAP: p-s" in html
     assert html.count("<img") == 1
     assert re.search(r"\n +dah +61\.[23] +- +61\.[23]$", text_table("accuracy", tasks, mean))
+
+
+def test_published_figures_stand_below_ours():
+    """Only on the paper's data sets, and only for its tasks; the oracle is named as such."""
+    figures = {"accuracy": {"dah": 61.2}, "map": {"suh": 0.9, "dah": 0.5}}
+    tasks = {"amazon-webcam": figures, "amazon-street": figures}
+    html = page(tasks, figures, {}, DOMAINS, "office31")
+    assert "<th>dah<td>68.3<td>-" in html
+    assert "<th>suh (oracle)<td>0.900" in html
+    assert "<td class=best>0.500" in html
+    assert "As published" not in page(tasks, figures, {}, DOMAINS, "digits")
 
 
 def test_domains_are_a_table():
@@ -210,7 +249,7 @@ def test_domains_are_a_table():
 def test_activations_come_in_the_order_of_their_images(monkeypatch):
     """In batches of two as in one, and without a trace of the batch."""
     torch.manual_seed(0)
-    network = HashNetwork(build_trunk("lenet"), 8)
+    network = Network(build_trunk("lenet"), 8)
     images = torch.rand(5, 3, 28, 28)
     whole = activations(network, images, lambda batch: batch)
     monkeypatch.setattr("dah.encoding.BATCH", 2)
