@@ -57,6 +57,11 @@ class Softmax:
 
 
 @dataclass(frozen=True)
+class Oracle:
+    suh: bool
+
+
+@dataclass(frozen=True)
 class Augment:
     aspect: Annotated[float, AtLeast(1), AtMost(4)]
     flip: bool
@@ -126,6 +131,7 @@ class Params:
     backbone: Backbone
     dah: Dah
     softmax: Softmax
+    oracle: Oracle
     train: Train
     adapt: Adapt
 

@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from dah import hashing
@@ -27,7 +28,8 @@ def main(params: Params, given: Namespace) -> None:
     for name, method in (bar := tqdm(METHODS.items(), f"hash {given.task}", unit="method")):
         bar.set_postfix(method=name)
         try:
-            encoder = method(Xt, bits, np.random.default_rng(params.train.seed))
+            with threadpool_limits(1):  # matrices this small lose more to threads than they gain
+                encoder = method(Xt, bits, np.random.default_rng(params.train.seed))
         except ValueError as error:
             raise UserError(f"{name} on {given.task}, dah.bits {bits}: {error}") from error
         no_share = np.empty((len(Xt), 0), np.float32)

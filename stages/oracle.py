@@ -47,7 +47,7 @@ def learn(params: Params, given: Namespace) -> np.ndarray:
 
 def main(params: Params, given: Namespace) -> None:
     ids = read_lists(given.lists).target_ids
-    known = read_truth(given.truth).known
+    known = params.oracle.suh and read_truth(given.truth).known
     codes = learn(params, given) if known else np.empty((len(ids), 0), np.uint8)
     no_share = np.empty((len(ids), 0), np.float32)
     oracle = Codes(

@@ -12,7 +12,8 @@ REDUCED = {
     "  epochs: 36": "  epochs: 2",
     "  epochs: 8": "  epochs: 1",
     "  - hand-scene\n": "",
-    "  - noda\n  - source\n  - dan\n": "",
+    "  - noda\n": "  - dann\n",
+    "  suh: false": "  suh: true",
 }
 
 
