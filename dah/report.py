@@ -7,7 +7,7 @@ from string import Template
 
 from dah.evaluation import ORACLE, DomainFigures, Figures
 from dah.plots import Curves, precision_recall_curves
-from dah.published import published
+from dah.published import TABLES, published
 
 DOMAIN_TITLES = {
     "images": "images",
@@ -20,10 +20,6 @@ DOMAIN_TITLES = {
     "svm_deviation": "\u00b1",
 }
 PUBLISHED = {2: "accuracy", 3: "accuracy", 4: "map"}
-PUBLISHED_METHODS = (
-    "gfk", "tca", "coral", "jda", "dan", "dann", "noda", "itq", "kmeans", "ba", "bdnn", "dah-e",
-    "dah", "suh",
-)  # fmt: skip
 DOMAIN_UNIT = "SVM: five-fold accuracy of a linear SVM on fc7 within the domain"
 ABSENT = "-"
 TITLES = {
@@ -139,10 +135,10 @@ def _image(title: str, png: bytes) -> str:
 def _published(dataset: str, figure: str, tasks: Iterable[str]) -> list[list[str]]:
     """The rows that the paper prints of a figure for these tasks, with a head; none: empty."""
     rows = []
-    for table, printed in PUBLISHED.items():
-        for method in PUBLISHED_METHODS:
+    for table in (table for table, printed in PUBLISHED.items() if printed == figure):
+        for method in TABLES.get((dataset, table), {}):
             values = [published(dataset, table, task, method) for task in tasks]
-            if printed == figure and any(value is not None for value in values):
+            if any(value is not None for value in values):
                 cells = (ABSENT if v is None else f"{v:.{decimals(figure)}f}" for v in values)
                 rows.append([method, *cells])
     return [["", *tasks], *rows] if rows else []

@@ -6,6 +6,7 @@ each distance from a query. The order of the database cannot change a figure. A 
 of the database is relevant to is left out of every mean.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,6 +126,23 @@ def average_precision(counts: Histograms, k: int | None = None) -> np.ndarray:
     ``(queries,)``, nan where R = 0. Raises ValueError for k < 1. McSherry & Najork, ECIR 2008;
     He et al., CVPR 2018.
     """
+
+    def gains(r: np.ndarray, n: np.ndarray, M: np.ndarray, N: np.ndarray) -> np.ndarray:
+        m = n if k is None else np.clip(k - N, 0, n)
+        s = (r - 1) / np.maximum(n - 1, 1)
+        return r / np.maximum(n, 1) * (s * m + (M + 1 - (N + 1) * s) * reciprocals(N, m))
+
+    return sum_over_distances(counts, gains, k)
+
+
+def sum_over_distances(
+    counts: Histograms, gains: Callable[..., np.ndarray], k: int | None
+) -> np.ndarray:
+    """1 / min(k, R) * sum over distances of what each adds to a query's average precision.
+
+    ``gains(r, n, M, N)`` makes it float64 ``(queries, distances)`` of the relevant and all items
+    at and before each distance. Returns float64 ``(queries,)``; k and errors as of its callers.
+    """
     if k is not None and k < 1:
         raise ValueError(f"k must be at least 1, found {k}: use None to rank the whole database")
     queries, bins = counts.total.shape
@@ -135,11 +153,8 @@ def average_precision(counts: Histograms, k: int | None = None) -> np.ndarray:
         r, n = counts.relevant[block], counts.total[block]
         M, N = np.cumsum(r, axis=1) - r, np.cumsum(n, axis=1) - n
         R = r.sum(axis=1)
-        m = n if k is None else np.clip(k - N, 0, n)
-        s = (r - 1) / np.maximum(n - 1, 1)
-        gain = r / np.maximum(n, 1) * (s * m + (M + 1 - (N + 1) * s) * reciprocals(N, m))
         best = R if k is None else np.minimum(k, R)
-        np.divide(gain.sum(axis=1), best, out=result[block], where=R > 0)
+        np.divide(gains(r, n, M, N).sum(axis=1), best, out=result[block], where=R > 0)
     return result
 
 

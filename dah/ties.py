@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dah.retrieval import CELLS_AT_ONCE, Histograms, mean_over_queries, reciprocals
+from dah.retrieval import Histograms, mean_over_queries, reciprocals, sum_over_distances
 
 
 def map_spread(counts: Histograms, k: int | None = None) -> tuple[float, float]:
@@ -39,19 +39,10 @@ def ordered_precision(
     ranks the whole database. Returns float64 ``(queries,)``, nan where R = 0. Raises ValueError
     for k < 1.
     """
-    if k is not None and k < 1:
-        raise ValueError(f"k must be at least 1, found {k}: use None to rank the whole database")
-    queries, bins = counts.total.shape
-    result = np.full(queries, np.nan)
-    rows = max(1, CELLS_AT_ONCE // bins)
-    for start in range(0, queries, rows):
-        block = slice(start, start + rows)
-        r, n = counts.relevant[block], counts.total[block]
-        M, N = np.cumsum(r, axis=1) - r, np.cumsum(n, axis=1) - n
-        R = r.sum(axis=1)
+
+    def gains(r: np.ndarray, n: np.ndarray, M: np.ndarray, N: np.ndarray) -> np.ndarray:
         B = N if relevant_first else N + n - r
         m = r if k is None else np.clip(k - B, 0, r)
-        gain = m + (M - B) * reciprocals(B, m)
-        best = R if k is None else np.minimum(k, R)
-        np.divide(gain.sum(axis=1), best, out=result[block], where=R > 0)
-    return result
+        return m + (M - B) * reciprocals(B, m)
+
+    return sum_over_distances(counts, gains, k)

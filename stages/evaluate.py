@@ -1,4 +1,4 @@
-"""Measure a task's codes and predictions against the truth, which no other stage reads."""
+"""Measure a task's codes and predictions against the truth of its target."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -54,8 +54,9 @@ def main(params: Params, given: Namespace) -> None:
         if counts is not None:
             precision, recall = np.round(precision_recall(counts), 6).tolist()
             curves[method] = {"recall": recall, "precision": precision}
-    write_json(given.metrics, by_figure(figures))
-    write_json(given.record, {"figures": by_figure(figures), "precision_recall": curves})
+    metrics = by_figure(figures)
+    write_json(given.metrics, metrics)
+    write_json(given.record, {"figures": metrics, "precision_recall": curves})
     write_table(
         given.curves,
         CURVE,

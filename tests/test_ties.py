@@ -125,7 +125,7 @@ def test_blocks_change_nothing(monkeypatch):
     counts = histograms(*random_sets(12))
     expected = map_spread(counts, k=9)
     for cells in (1, 17, 34, 51):
-        monkeypatch.setattr("dah.ties.CELLS_AT_ONCE", cells)
+        monkeypatch.setattr("dah.retrieval.CELLS_AT_ONCE", cells)
         assert_array_equal(map_spread(counts, k=9), expected)
 
 
