@@ -13,7 +13,7 @@ from dah.errors import UserError
 from dah.predictions import COLUMNS
 from dah.predictions import predictions as target_predictions
 from dah.presets import apply_preset
-from dah.report import text_tables
+from dah.report import column_of, text_tables
 from dah.tables import LABELS, read_json, read_table, rows_of
 
 DATA = Path("data")
@@ -26,16 +26,19 @@ def results() -> None:
     """Print the tables of the last run."""
     summary = read_json(METRICS / "summary.json")
     tasks = {task: read_json(METRICS / f"{task}.json") for task in params.load(PARAMS).tasks}
-    print(text_tables(tasks, summary, read_json(METRICS / "domains.json")))
-    print(f"\nTables and curves to look at: {METRICS / 'report.html'}")
+    columns = [column_of(name, of) for name, of in {**tasks, "mean": summary}.items()]
+    print(text_tables(columns, read_json(METRICS / "domains.json")))
+    print(f"\nTables and pictures to look at: {METRICS / 'report.html'}")
 
 
-def predictions(task: str, method: str) -> None:
+def predictions(task: str, method: str, seed: int | None) -> None:
     """Print file, category, probability and code of a task's target images as CSV."""
-    _, target = params.load(PARAMS).domains_of(task)
+    parameters = params.load(PARAMS)
+    _, target = parameters.domains_of(task)
+    run = parameters.train.seeds[0] if seed is None else seed
     path = DATA / "labels" / f"{target}.csv"
     table = read_table(path, LABELS)
-    codes = read_codes(DATA / "codes" / task / f"{method}.h5")
+    codes = read_codes(DATA / "codes" / task / str(run) / "deep" / f"{method}.h5")
     files = [table["file"][row] for row in rows_of(table["id"], codes.target_ids, path)]
     categories = read_lists(DATA / "tasks" / task).categories
     writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -56,6 +59,7 @@ def main() -> None:
     command = commands.add_parser("predictions", help=predictions.__doc__)
     command.add_argument("task", help="<source>-<target>")
     command.add_argument("method", help="a hashing method that was trained: dah, dah-e, noda")
+    command.add_argument("--seed", type=int, help="of the training; default: the first")
     command.set_defaults(call=predictions)
     command = commands.add_parser("preset", help=preset.__doc__)
     command.add_argument("name", help="digits, office31, ...: a file of presets/ without .yaml")

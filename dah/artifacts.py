@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import h5py
@@ -17,17 +18,24 @@ import numpy as np
 
 from dah.errors import UserError
 
+REAL_OF_CODES = (
+    "probabilities",
+    "probabilities_real",
+    "components_source",
+    "components_target",
+)
+
 
 @dataclass(frozen=True)
 class Codes:
-    """The hash codes of one task and method.
+    """The hash codes of one task and method, and what else its network says of the images.
 
     ``source`` and ``target``: packed uint8 ``(n, ceil(bits / 8))``, bit ``i`` of an image in bit
-    ``7 - i % 8`` of byte ``i // 8``; ids of the rows; float32 ``(n_target, C)`` class probabilities
-    of the target from codes (eq. 6) and from the real outputs; the error in [0, 0.5] of a
-    classifier that tells source from target on the trained network's fc7. A method without codes
-    has 0 bits, one that does not classify no columns of probabilities, one that adapts nothing no
-    domain error.
+    ``7 - i % 8`` of byte ``i // 8``; ids of the rows. A method without codes has 0 bits. None where
+    a method has no such thing: float32 ``(n_target, C)`` class probabilities of the target from
+    codes (eq. 6) and from the real outputs; the error in [0, 0.5] of a classifier that tells source
+    from target on the trained network's fc7; the leading principal components of that fc7, float32
+    ``(n_source, r)`` and ``(n_target, r)``.
     """
 
     bits: int
@@ -35,9 +43,11 @@ class Codes:
     source_ids: list[str]
     target: np.ndarray
     target_ids: list[str]
-    probabilities: np.ndarray
-    probabilities_real: np.ndarray
-    domain_error: float | None
+    probabilities: np.ndarray | None = None
+    probabilities_real: np.ndarray | None = None
+    domain_error: float | None = None
+    components_source: np.ndarray | None = None
+    components_target: np.ndarray | None = None
 
 
 @contextmanager
@@ -94,6 +104,18 @@ def read_images(path: Path) -> tuple[np.ndarray, list[str]]:
     return data["image"], _strings(data["id"])
 
 
+def read_pictures(path: Path, wanted: Sequence[str]) -> list[np.ndarray]:
+    """The images of some ids, each uint8 ``(size, size, 3)``, without reading the others."""
+    try:
+        with h5py.File(path) as file:
+            place = {name: row for row, name in enumerate(_strings(file["id"][:]))}
+            return [file["image"][place[name]] for name in wanted]
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"{path}: expected images as HDF5 with {len(wanted)} ids of this run, found: {error}"
+        ) from error
+
+
 def write_features(path: Path, fc7: np.ndarray, ids: Sequence[str]) -> None:
     """Store activations float32 ``(n, D)``."""
     _write(path, "features", {"fc7": fc7.astype(np.float32), "id": _bytes(ids)}, {})
@@ -106,15 +128,17 @@ def read_features(path: Path) -> tuple[np.ndarray, list[str]]:
 
 
 def write_codes(path: Path, codes: Codes) -> None:
-    """Store codes, probabilities and ids."""
+    """Store codes, and of the rest what is there."""
     arrays = {
         "source": codes.source,
         "source_id": _bytes(codes.source_ids),
         "target": codes.target,
         "target_id": _bytes(codes.target_ids),
-        "probability": codes.probabilities.astype(np.float32),
-        "probability_real": codes.probabilities_real.astype(np.float32),
     }
+    for name in REAL_OF_CODES:
+        values = getattr(codes, name)
+        if values is not None:
+            arrays[name] = values.astype(np.float32)
     error = math.nan if codes.domain_error is None else codes.domain_error
     _write(path, "codes", arrays, {"bits": codes.bits, "domain_error": error})
 
@@ -126,10 +150,9 @@ def read_codes(path: Path) -> Codes:
         "source_id": (np.bytes_, 1),
         "target": (np.uint8, 2),
         "target_id": (np.bytes_, 1),
-        "probability": (np.float32, 2),
-        "probability_real": (np.float32, 2),
     }
-    data, attributes = _read(path, "codes", expected, ("bits", "domain_error"))
+    optional = dict.fromkeys(REAL_OF_CODES, (np.float32, 2))
+    data, attributes = _read(path, "codes", expected, ("bits", "domain_error"), optional)
     bits, error = int(attributes["bits"]), float(attributes["domain_error"])
     for side in ("source", "target"):
         if data[side].shape != (len(data[f"{side}_id"]), -(-bits // 8)):
@@ -143,9 +166,8 @@ def read_codes(path: Path) -> Codes:
         source_ids=_strings(data["source_id"]),
         target=data["target"],
         target_ids=_strings(data["target_id"]),
-        probabilities=data["probability"],
-        probabilities_real=data["probability_real"],
         domain_error=None if math.isnan(error) else error,
+        **{name: data.get(name) for name in REAL_OF_CODES},
     )
 
 
@@ -168,7 +190,11 @@ def _write(
 
 
 def _read(
-    path: Path, kind: str, expected: Mapping[str, tuple[type, int]], attributes: Sequence[str] = ()
+    path: Path,
+    kind: str,
+    expected: Mapping[str, tuple[type, int]],
+    attributes: Sequence[str] = (),
+    optional: Mapping[str, tuple[type, int]] = MappingProxyType({}),
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         with h5py.File(path) as file:
@@ -177,6 +203,7 @@ def _read(
             for name in (*expected, *attributes):
                 if name not in (file if name in expected else file.attrs):
                     raise UserError(f"{path}: expected {kind} with {name!r}, found none")
+            expected = {**expected, **{n: form for n, form in optional.items() if n in file}}
             data = {name: file[name][:] for name in expected}
             values = {name: file.attrs[name] for name in attributes}
     except (OSError, RuntimeError, TypeError, ValueError) as error:

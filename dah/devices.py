@@ -1,4 +1,4 @@
-"""Where networks run."""
+"""Where networks run, and that they do the same there each time."""
 
 import torch
 
@@ -11,3 +11,14 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise UserError("train.device is cuda, but torch finds no GPU here; set it to auto or cpu")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def make_repeatable(device: torch.device, seed: int) -> None:
+    """Deterministic operators, and new weights of `seed`.
+
+    On a GPU torch warns instead: pooling and response normalisation have no repeatable backward
+    pass there.
+    """
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.manual_seed(seed)

@@ -1,16 +1,19 @@
 """Figures of one task from codes, predictions and the target's labels."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from dah import retrieval, statistics
 from dah.artifacts import Codes
+from dah.data.tasks import Labels
+from dah.domains import a_distance
 from dah.retrieval import Histograms
 from dah.ties import map_spread
 
 Figures = dict[str, dict[str, float]]
-ORACLE = "suh"  # learns from target labels: an upper bound, not a result
+ORACLES = ("suh",)  # learn from target labels: upper bounds, not results
+NEAREST = 10
 DomainFigures = dict[str, dict[str, float | str]]
 
 
@@ -54,45 +57,56 @@ def category_accuracy(confusion: np.ndarray) -> np.ndarray:
     return 100 * np.divide(confusion.diagonal(), images, out=shares, where=images > 0)
 
 
-def code_figures(
-    codes: Codes, source_labels: np.ndarray, target_labels: np.ndarray, is_query: np.ndarray
-) -> tuple[dict[str, float], Histograms | None]:
-    """Figures of one method's export, and the histograms of its retrieval within the target.
+def code_figures(codes: Codes) -> dict[str, float]:
+    """What one method's export tells without a label.
 
-    ``accuracy`` from codes and ``accuracy_real`` from real outputs (percent, eq. 6); ``map``:
-    queries of the target against the rest of it (Table 4), ``map_lowest`` and ``map_highest`` what
-    a sort could make of it; ``map_cross``: the same queries against the whole source (authors'
-    code); ``precision_radius_2``: within Hamming radius 2 of the rest of the target; ``imbalance``,
-    ``correlation`` and ``collisions`` of the target's codes; ``domain_error``. A method that does
-    not classify has no accuracy, one without codes no retrieval and None for histograms. Labels
-    int64, rows as in `codes`.
+    ``imbalance``, ``correlation`` and ``collisions`` of the target's codes; ``domain_error`` and
+    the ``a_distance`` that follows from it. What a method lacks is left out.
     """
-    figures, within = {}, None
-    if codes.probabilities.shape[1]:
-        figures["accuracy"] = accuracy(codes.probabilities.argmax(axis=1), target_labels)
-    if codes.bits and codes.probabilities.shape[1]:
-        figures["accuracy_real"] = accuracy(codes.probabilities_real.argmax(axis=1), target_labels)
+    figures = {}
     if codes.bits:
-        queries, labels = codes.target[is_query], target_labels[is_query]
-        within = retrieval.histograms(
-            queries, labels, codes.target[~is_query], target_labels[~is_query], bits=codes.bits
-        )
-        figures |= {
-            "map": retrieval.mean_over_queries(retrieval.average_precision(within)),
-            **dict(zip(("map_lowest", "map_highest"), map_spread(within), strict=True)),
-            "precision_radius_2": retrieval.precision_within_radius(within, 2),
-            "imbalance": statistics.imbalance(codes.target, codes.bits),
-            "collisions": statistics.collisions(codes.target)[1],
-        }
+        figures["imbalance"] = statistics.imbalance(codes.target, codes.bits)
+        figures["collisions"] = statistics.collisions(codes.target)[1]
         correlation = statistics.mean_correlation(codes.target, codes.bits)
         if correlation is not None:
             figures["correlation"] = correlation
-    if codes.bits and len(codes.source):
-        figures["map_cross"] = retrieval.mean_average_precision(
-            queries, labels, codes.source, source_labels
-        )
     if codes.domain_error is not None:
         figures["domain_error"] = codes.domain_error
+        figures["a_distance"] = a_distance(codes.domain_error)
+    return figures
+
+
+def target_figures(codes: Codes, labels: Labels) -> tuple[dict[str, float], Histograms | None]:
+    """Figures of one method against the target's labels, and the histograms of its retrieval.
+
+    ``accuracy`` from codes and ``accuracy_real`` from real outputs (percent, eq. 6); ``map``:
+    queries of the target against the rest of it (Table 4), ``map_lowest`` and ``map_highest`` what
+    a sort could make of it, ``map_at_10`` among the ten nearest; ``map_cross``: the same queries
+    against the whole source (authors' code); ``precision_radius_2``: within Hamming radius 2 of the
+    rest of the target. A method that does not classify has no accuracy, one without codes no
+    retrieval and None for histograms.
+    """
+    figures, within = {}, None
+    if codes.probabilities is not None:
+        figures["accuracy"] = accuracy(codes.probabilities.argmax(axis=1), labels.target)
+    if codes.bits and codes.probabilities_real is not None:
+        figures["accuracy_real"] = accuracy(codes.probabilities_real.argmax(axis=1), labels.target)
+    if codes.bits:
+        asked, rest = labels.is_query, ~labels.is_query
+        queries = codes.target[asked], labels.target[asked]
+        database = codes.target[rest], labels.target[rest]
+        within = retrieval.histograms(*queries, *database, bits=codes.bits)
+        nearest = retrieval.average_precision(within, NEAREST)
+        figures |= {
+            "map": retrieval.mean_over_queries(retrieval.average_precision(within)),
+            **dict(zip(("map_lowest", "map_highest"), map_spread(within), strict=True)),
+            f"map_at_{NEAREST}": retrieval.mean_over_queries(nearest),
+            "precision_radius_2": retrieval.precision_within_radius(within, 2),
+        }
+    if codes.bits and len(codes.source):
+        figures["map_cross"] = retrieval.mean_average_precision(
+            *queries, codes.source, labels.source
+        )
     return figures, within
 
 
@@ -106,27 +120,30 @@ def by_figure(methods: Mapping[str, Mapping[str, float]]) -> Figures:
     return figures
 
 
-def mean_over_tasks(tasks: Mapping[str, Figures]) -> Figures:
-    """The mean of each figure and method over the tasks that have it: those with target labels."""
-    return _means(_gathered(tasks.values()))
+def means(runs: Iterable[Figures]) -> Figures:
+    """The mean of each figure and method over the runs, or tasks, that have it; six decimals."""
+    return {
+        figure: {method: round(float(np.mean(over)), 6) for method, over in methods.items()}
+        for figure, methods in _gathered(runs).items()
+    }
 
 
-def mean_and_deviation(runs: Sequence[Figures]) -> tuple[Figures, Figures]:
-    """Mean and standard deviation of each figure and method over runs of several seeds.
+def deviations(runs: Iterable[Figures]) -> Figures:
+    """The standard deviation of each figure and method over runs of several seeds.
 
-        m = 1/n sum over runs of x_i,   s = sqrt(1/(n - 1) sum over runs of (x_i - m)^2)
+        s = sqrt(1/(n - 1) sum over runs of (x_i - m)^2)
 
-    over the n runs that have it, six decimals. A figure that a single run has is in the means
-    alone: one run tells nothing of the deviation.
+    over the n runs that have it, m their mean; six decimals. A figure that a single run has is left
+    out: one run tells nothing of the deviation.
     """
-    gathered = _gathered(runs)
-    deviations: Figures = {}
-    for figure, methods in gathered.items():
-        for method, over in methods.items():
-            if len(over) > 1:
-                deviation = round(float(np.std(over, ddof=1)), 6)
-                deviations.setdefault(figure, {})[method] = deviation
-    return _means(gathered), deviations
+    return {
+        figure: {m: round(float(np.std(over, ddof=1)), 6) for m, over in methods.items()}
+        for figure, methods in (
+            (figure, {m: over for m, over in methods.items() if len(over) > 1})
+            for figure, methods in _gathered(runs).items()
+        )
+        if methods
+    }
 
 
 def _gathered(runs: Iterable[Figures]) -> dict[str, dict[str, list[float]]]:
@@ -137,10 +154,3 @@ def _gathered(runs: Iterable[Figures]) -> dict[str, dict[str, list[float]]]:
             for method, value in methods.items():
                 values.setdefault(figure, {}).setdefault(method, []).append(value)
     return values
-
-
-def _means(values: Mapping[str, Mapping[str, Sequence[float]]]) -> Figures:
-    return {
-        figure: {method: round(float(np.mean(over)), 6) for method, over in methods.items()}
-        for figure, methods in values.items()
-    }

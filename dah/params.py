@@ -57,11 +57,6 @@ class Softmax:
 
 
 @dataclass(frozen=True)
-class Oracle:
-    suh: bool
-
-
-@dataclass(frozen=True)
 class Augment:
     aspect: Annotated[float, AtLeast(1), AtMost(4)]
     flip: bool
@@ -81,7 +76,7 @@ class Train:
     clip: Positive | None
     augment: Augment
     device: Literal["auto", "cpu", "cuda"]
-    seed: Seed
+    seeds: tuple[Seed, ...]
 
 
 @dataclass(frozen=True)
@@ -119,19 +114,20 @@ class Adapt:
 class Params:
     """The whole of ``params.yaml``; the file's comments say what each key does.
 
-    Raises ``UserError`` where two keys contradict each other: a task whose domain is not listed, a
-    name that stands twice.
+    Raises ``UserError`` where two keys contradict each other (a task whose domain is not listed),
+    for an empty list that must have an entry, and for an entry that stands twice.
     """
 
     dataset: Dataset
     domains: tuple[str, ...]
     tasks: tuple[str, ...]
     methods: tuple[Literal["dah", "dah-e", "noda", "source", "dan", "dann"], ...]
+    unsupervised: tuple[Literal["itq", "kmeans", "ba", "bdnn"], ...]
+    oracles: tuple[Literal["suh"], ...]
     images: Images
     backbone: Backbone
     dah: Dah
     softmax: Softmax
-    oracle: Oracle
     train: Train
     adapt: Adapt
 
@@ -151,9 +147,14 @@ class Params:
                 f"backbone.weights is 'letters', which pretrain lenet, not {self.backbone.name!r};"
                 " set it to imagenet or to a file"
             )
-        for key in ("domains", "tasks", "methods"):
-            names = getattr(self, key)
-            twice = sorted({name for name in names if names.count(name) > 1})
+        lists = {key: getattr(self, key) for key in ("domains", "tasks", "methods")}
+        lists["train.seeds"] = self.train.seeds
+        for key, entries in lists.items():
+            if not entries:
+                raise UserError(f"{key} is an empty list; it needs at least one entry")
+        lists |= {"unsupervised": self.unsupervised, "oracles": self.oracles}
+        for key, entries in lists.items():
+            twice = sorted({entry for entry in entries if entries.count(entry) > 1})
             if twice:
                 raise UserError(f"{key}: {twice[0]!r} stands twice; name it once")
         for name in self.domains:

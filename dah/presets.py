@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import CommentMark
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import BaseRepresenter
+from ruamel.yaml.tokens import CommentToken
 
 from dah import params
 from dah.artifacts import replacing
@@ -47,7 +50,7 @@ def _overlay(content: Any, values: Any, path: Path) -> None:
     """Set the leaves of `values`, read from `path`, in `content`.
 
     What stands after a list, the next key's comment, is kept with its last item and goes to the new
-    last one.
+    last one, or to the next key where the list becomes empty.
     """
     if not isinstance(values, Mapping):
         raise UserError(f"{path}: expected keys of params.yaml, found {values!r}")
@@ -60,10 +63,20 @@ def _overlay(content: Any, values: Any, path: Path) -> None:
             comments = content[key].ca.items
             after = comments.pop(len(content[key]) - 1, None)
             content[key][:] = value
-            if after is not None:
+            if after is not None and value:
                 comments[len(value) - 1] = after
+            elif after is not None:
+                _before_next(content, key, after[0])
         else:
             content[key] = value
+
+
+def _before_next(content: CommentedMap, key: str, comment: CommentToken) -> None:
+    """Keep a comment that stood after the list `key` in front of the key that follows it."""
+    keys = list(content)
+    token = CommentToken(comment.value.removeprefix("\n"), CommentMark(0))
+    of_next = content.ca.items.setdefault(keys[keys.index(key) + 1], [None, None, None, None])
+    of_next[1] = [token]
 
 
 def _null(representer: BaseRepresenter, _: None) -> ScalarNode:

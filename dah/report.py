@@ -1,12 +1,10 @@
-"""Results as a table for the terminal and as one page that opens without a network."""
+"""Results as tables of cells, and as aligned text for the terminal."""
 
-import base64
-from collections.abc import Container, Iterable, Mapping, Sequence
-from html import escape
-from string import Template
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from dah.evaluation import ORACLE, DomainFigures, Figures
-from dah.plots import Curves, precision_recall_curves
+from dah.evaluation import NEAREST, ORACLES, DomainFigures, Figures
 from dah.published import TABLES, published
 
 DOMAIN_TITLES = {
@@ -29,33 +27,30 @@ TITLES = {
     "map": ("Mean average precision", "target queries, target database, tie-aware"),
     "map_lowest": ("Mean average precision, worst order of ties", "what a sort could report"),
     "map_highest": ("Mean average precision, best order of ties", "what a sort could report"),
+    f"map_at_{NEAREST}": (f"Mean average precision of the {NEAREST} nearest", "within the target"),
     "map_cross": ("Mean average precision across domains", "target queries, source database"),
     "precision_radius_2": ("Precision within Hamming radius 2", "target queries and database"),
     "imbalance": ("Imbalance of bits", "0: each is one for half of the target, 1: constant"),
     "correlation": ("Correlation of bits", "mean absolute value over pairs"),
     "collisions": ("Collisions", "share of target images whose code another one has"),
     "domain_error": ("Domain error", "of a linear classifier on fc7; 0.5: domains look alike"),
+    "a_distance": ("A-distance", "2 (1 - 2 domain error): 0 where domains look alike"),
 }
 
-PAGE = Template("""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Domain adaptive hashing: results</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-  color: #222; background: #fff; }
-table { border-collapse: collapse; margin: 0.5rem 0 2rem; }
-th, td { padding: 0.2rem 0.9rem; text-align: right; border-bottom: 1px solid #ddd; }
-th:first-child { text-align: left; }
-td.best { font-weight: bold; }
-img { max-width: 100%; }
-p { margin: 0; color: #555; }
-</style>
-<h1>Domain adaptive hashing: results</h1>
-$tables
-$pictures
-</html>
-""")
+
+@dataclass(frozen=True)
+class Column:
+    """The results of a task, or their mean: figures and their deviations over seeds, if any."""
+
+    name: str
+    figures: Figures
+    deviations: Figures
+
+
+def column_of(name: str, metrics: Mapping[str, Any]) -> Column:
+    """A metrics file's content as a column of the tables."""
+    figures = {figure: of for figure, of in metrics.items() if figure != "deviation"}
+    return Column(name, figures, metrics.get("deviation", {}))
 
 
 def decimals(figure: str) -> int:
@@ -63,14 +58,32 @@ def decimals(figure: str) -> int:
     return 1 if figure.startswith("accuracy") else 3
 
 
-def text_table(figure: str, tasks: Mapping[str, Figures], mean: Figures) -> str:
-    """One figure of all methods and tasks, their mean in the last column, as aligned text."""
-    return f"{TITLES[figure][0]} ({TITLES[figure][1]})\n{aligned(_methods(figure, tasks, mean))}"
+def shown(columns: Sequence[Column]) -> list[str]:
+    """The figures that some column has, in the order of TITLES."""
+    return [figure for figure in TITLES if any(figure in column.figures for column in columns)]
 
 
-def text_tables(tasks: Mapping[str, Figures], mean: Figures, domains: DomainFigures) -> str:
+def methods_of(figure: str, columns: Sequence[Column]) -> list[str]:
+    """The methods that some column has a figure of, in the order in which they come."""
+    names = [method for column in columns for method in column.figures.get(figure, {})]
+    return list(dict.fromkeys(names))
+
+
+def figure_table(figure: str, columns: Sequence[Column]) -> list[list[str]]:
+    """One figure as rows of cells: a head, then a row for each method."""
+    rows = [["", *(column.name for column in columns)]]
+    for method in methods_of(figure, columns):
+        name = f"{method} (oracle)" if method in ORACLES else method
+        rows.append([name, *(_cell(figure, method, column) for column in columns)])
+    return rows
+
+
+def text_tables(columns: Sequence[Column], domains: DomainFigures) -> str:
     """All tables for the terminal."""
-    tables = [text_table(figure, tasks, mean) for figure in TITLES if figure in mean]
+    tables = [
+        f"{TITLES[figure][0]} ({TITLES[figure][1]})\n{aligned(figure_table(figure, columns))}"
+        for figure in shown(columns)
+    ]
     tables.append(f"Domains ({DOMAIN_UNIT})\n{aligned(domain_table(domains))}")
     return "\n\n".join(tables)
 
@@ -96,45 +109,9 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def page(
-    tasks: Mapping[str, Figures],
-    mean: Figures,
-    curves: Mapping[str, Curves],
-    domains: DomainFigures,
-    dataset: str,
-) -> str:
-    """All tables and the precision-recall curves of every task as HTML, pictures inside.
-
-    Where `dataset` is one of the paper's, its published figures stand below ours.
-    """
-    tables = []
-    for figure in (figure for figure in TITLES if figure in mean):
-        tables.append(_table(figure, tasks, mean))
-        printed = _published(dataset, figure, tasks)
-        if printed:
-            tables.append(f"<p>As published, VGG-F\n{_rows(printed)}")
-    tables.append(f"<h2>Domains</h2>\n<p>{DOMAIN_UNIT}\n{_rows(domain_table(domains))}")
-    blind = [task for task, figures in tasks.items() if "accuracy" not in figures]
-    if blind:
-        names = escape(", ".join(blind))
-        tables.insert(0, f"<p>No labels in the target, so no accuracy and no mAP: {names}")
-    pictures = [
-        f"<h2>Precision and recall, {escape(task)}</h2>\n"
-        + _image(f"Precision-recall curves of {task}", precision_recall_curves(methods))
-        for task, methods in curves.items()
-        if methods
-    ]
-    return PAGE.substitute(tables="\n".join(tables), pictures="\n".join(pictures))
-
-
-def _image(title: str, png: bytes) -> str:
-    data = base64.b64encode(png).decode()
-    return f"<img alt='{escape(title)}' src='data:image/png;base64,{data}'>"
-
-
-def _published(dataset: str, figure: str, tasks: Iterable[str]) -> list[list[str]]:
+def published_table(dataset: str, figure: str, tasks: Iterable[str]) -> list[list[str]]:
     """The rows that the paper prints of a figure for these tasks, with a head; none: empty."""
-    rows = []
+    rows, tasks = [], list(tasks)
     for table in (table for table, printed in PUBLISHED.items() if printed == figure):
         for method in TABLES.get((dataset, table), {}):
             values = [published(dataset, table, task, method) for task in tasks]
@@ -144,48 +121,18 @@ def _published(dataset: str, figure: str, tasks: Iterable[str]) -> list[list[str
     return [["", *tasks], *rows] if rows else []
 
 
-def _table(figure: str, tasks: Mapping[str, Figures], mean: Figures) -> str:
-    title, unit = TITLES[figure]
-    columns = [*tasks.values(), mean]
-    best = [_best(figure, of) for of in columns]
-    marked = {
-        (row, column)
-        for row, method in enumerate(mean[figure], start=1)
-        for column, (of, top) in enumerate(zip(columns, best, strict=True), start=1)
-        if top is not None and of.get(figure, {}).get(method) == top
-    }
-    return f"<h2>{title}</h2>\n<p>{unit}\n{_rows(_methods(figure, tasks, mean), marked)}"
-
-
-def _best(figure: str, of: Figures) -> float | None:
-    """The largest value of a figure that is the better the larger, the oracle's left out."""
+def best_of(figure: str, column: Column) -> float | None:
+    """The largest value of a figure that is the better the larger, the oracles' left out."""
     if not figure.startswith(("accuracy", "map", "precision")):
         return None
-    return max((v for method, v in of.get(figure, {}).items() if method != ORACLE), default=None)
+    values = column.figures.get(figure, {})
+    return max((v for method, v in values.items() if method not in ORACLES), default=None)
 
 
-def _rows(rows: Sequence[Sequence[str]], marked: Container[tuple[int, int]] = ()) -> str:
-    lines = []
-    for row, cells in enumerate(rows):
-        line = "<tr>"
-        for column, cell in enumerate(cells):
-            head = row == 0 or column == 0
-            mark = " class=best" if (row, column) in marked else ""
-            line += f"<{'th' if head else 'td'}{mark}>{escape(cell)}"
-        lines.append(line)
-    body = "\n".join(lines)
-    return f"<table>\n{body}\n</table>"
-
-
-def _methods(figure: str, tasks: Mapping[str, Figures], mean: Figures) -> list[list[str]]:
-    """One figure as rows of cells: a head, then a row for each method."""
-
-    def cell(method: str, of: Figures) -> str:
-        value = of.get(figure, {}).get(method)
-        return ABSENT if value is None else f"{value:.{decimals(figure)}f}"
-
-    rows = [["", *tasks, "mean"]]
-    for method in mean[figure]:
-        name = f"{method} (oracle)" if method == ORACLE else method
-        rows.append([name, *(cell(method, of) for of in (*tasks.values(), mean))])
-    return rows
+def _cell(figure: str, method: str, column: Column) -> str:
+    value = column.figures.get(figure, {}).get(method)
+    if value is None:
+        return ABSENT
+    places = decimals(figure)
+    deviation = column.deviations.get(figure, {}).get(method)
+    return f"{value:.{places}f}" + ("" if deviation is None else f" \u00b1 {deviation:.{places}f}")

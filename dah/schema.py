@@ -83,8 +83,8 @@ def read_as(kind: Any, value: Any, key: str = "") -> Any:
             raise UserError(f"{key} must be one of {', '.join(arguments)}, found {value!r}")
         return value
     if origin is tuple:
-        if not isinstance(value, list) or not value:
-            raise UserError(f"{key} must be a list of at least one name, found {value!r}")
+        if not isinstance(value, list):
+            raise UserError(f"{key} must be a list, found {value!r}")
         return tuple(read_as(arguments[0], item, f"{key}[{i}]") for i, item in enumerate(value))
     if NoneType in arguments:
         return None if value is None else read_as(arguments[0], value, key)

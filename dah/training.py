@@ -55,6 +55,7 @@ def fit(
     dah: Dah,
     softmax: Softmax,
     options: Train,
+    seed: int,
 ) -> Iterator[dict[str, float]]:
     """Train a network in place; after each epoch, yield the mean of every term of the objective.
 
@@ -62,9 +63,9 @@ def fit(
     pass over the target. A batch is K = ``dah.samples_per_class`` images of each source category
     and as many of the target, in one forward pass, so that batch norm sees both. `source` and
     `target` are whatever `view` turns into the network's input, row by row, with randomness of its
-    own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one device. The methods
-    with a softmax learn at their own rates. Raises ``UserError`` when a loss is not finite, before
-    it reaches the weights' file.
+    own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one device. `seed` is that
+    of batches and views. The methods with a softmax learn at their own rates. Raises ``UserError``
+    when a loss is not finite, before it reaches the weights' file.
     """
     device = source.device
     if method in SOFTMAX:
@@ -72,8 +73,8 @@ def fit(
         options = replace(options, learning_rate=rates[0], final_learning_rate=rates[1])
     categories = len(labels.unique())
     size = categories * dah.samples_per_class
-    draw = torch.Generator().manual_seed(options.seed)
-    noise = torch.Generator(device).manual_seed(options.seed)
+    draw = torch.Generator().manual_seed(seed)
+    noise = torch.Generator(device).manual_seed(seed)
     batches = source_batches(labels.cpu(), dah.samples_per_class, draw)
     network.to(memory_format=torch.channels_last).train()
     head = getattr(network, "head", network)

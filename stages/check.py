@@ -1,5 +1,6 @@
-"""Refuse mistakes in the parameters before any work starts."""
+"""Refuse mistakes in the parameters before any work starts, and clear what other runs left."""
 
+import shutil
 from argparse import Namespace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 from dah.data.digits import DOMAINS
 from dah.data.fetch import LAYOUTS
 from dah.errors import UserError
+from dah.leftovers import leftovers
 from dah.networks import build_trunk, check_source
 from dah.params import Params
 from stages.command import run
@@ -15,7 +17,7 @@ from stages.command import run
 KNOWN = {name: layout.images for name, layout in LAYOUTS.items() if layout} | {"digits": DOMAINS}
 
 
-def main(params: Params, _: Namespace) -> None:
+def main(params: Params, given: Namespace) -> None:
     path, known = params.dataset.path, KNOWN.get(params.dataset.name)
     for domain in params.domains if known else ():
         if domain not in known:
@@ -33,8 +35,11 @@ def main(params: Params, _: Namespace) -> None:
             f"images.size is {params.images.size}, but {params.backbone.name} sees squares of"
             f" {trunk.input_size} pixels; set it to at least {trunk.input_size}"
         )
+    for path in leftovers(given.data, params):
+        print(f"removed {path}: nothing that is listed makes it")
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     print(f"{len(params.tasks)} tasks, {len(params.methods)} methods, {params.dah.bits} bits")
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "--data")

@@ -10,19 +10,19 @@ from dah.errors import UserError
 from dah.params import Params
 
 PARAMS = Path("params.yaml")
+KINDS = {"--domain": str, "--task": str, "--method": str, "--seed": int}
 
 
 def run(main: Callable[[Params, Namespace], None], *arguments: str) -> None:
     """Call `main` with the validated parameters and the stage's named arguments.
 
-    An argument ``--name`` takes a path or a name, each required. Exits with 1 after one line on
-    standard error where ``UserError`` is raised.
+    An argument ``--name`` takes a path, or what KINDS says, and is required. Exits with 1 after one
+    line on standard error where ``UserError`` is raised.
     """
     module = sys.modules[main.__module__]
     parser = ArgumentParser(Path(module.__file__).stem, description=module.__doc__)
     for argument in arguments:
-        is_name = argument in ("--domain", "--task", "--method")
-        parser.add_argument(argument, required=True, type=str if is_name else Path)
+        parser.add_argument(argument, required=True, type=KINDS.get(argument, Path))
     given = parser.parse_args()
     try:
         main(params.load(PARAMS), given)

@@ -1,8 +1,9 @@
-"""Export hash codes and the target's category probabilities of one trained network."""
+"""Export hash codes and the target's category probabilities of a task's trained networks."""
 
 from argparse import Namespace
 
 import torch
+from tqdm import tqdm
 
 from dah.artifacts import write_codes
 from dah.checkpoints import load_network
@@ -16,18 +17,21 @@ from stages.command import run
 
 
 def main(params: Params, given: Namespace) -> None:
-    device = choose_device(params.train.device)
-    network = load_network(given.model).to(device)
-    lists = read_lists(given.lists)
-    domains = params.domains_of(given.task)
-    size, finetune = network.input_size, params.train.finetune
-    sides = read_inputs(given.images, given.features, domains, lists, size, finetune)
-    encoder, view = network.learner(finetune), plain_view(finetune, size)
-    source, target = (
-        activations(encoder, torch.from_numpy(side).to(device), view) for side in sides
-    )
-    write_codes(given.out, codes_of(source, target, lists, network, params.train.seed))
+    device, finetune = choose_device(params.train.device), params.train.finetune
+    lists, domains = read_lists(given.lists), params.domains_of(given.task)
+    sides = None
+    for method in (bar := tqdm(params.methods, f"encode {given.task}", unit="method")):
+        bar.set_postfix(method=method)
+        network = load_network(given.models / f"{method}.pt").to(device)
+        size = network.input_size
+        if sides is None:
+            read = read_inputs(given.images, given.features, domains, lists, size, finetune)
+            sides = [torch.from_numpy(side).to(device) for side in read]
+        encoder, view = network.learner(finetune), plain_view(finetune, size)
+        source, target = (activations(encoder, side, view) for side in sides)
+        codes = codes_of(source, target, lists, network, given.seed)
+        write_codes(given.out / f"{method}.h5", codes)
 
 
 if __name__ == "__main__":
-    run(main, "--task", "--model", "--images", "--features", "--lists", "--out")
+    run(main, "--task", "--seed", "--models", "--images", "--features", "--lists", "--out")

@@ -5,9 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from dah.artifacts import read_codes
-from dah.data.tasks import Truth, read_lists, read_truth
-from dah.evaluation import ORACLE, accuracy, by_figure, code_figures
+from dah.artifacts import Codes, read_codes
+from dah.data.tasks import Truth, read_labels, read_lists, read_truth
+from dah.evaluation import (
+    accuracy,
+    by_figure,
+    code_figures,
+    deviations,
+    means,
+    target_figures,
+)
+from dah.illustrations import illustrations
 from dah.params import Params
 from dah.retrieval import precision_recall
 from dah.tables import (
@@ -21,7 +29,13 @@ from dah.tables import (
 )
 from stages.command import run
 
-UNSUPERVISED = ("itq", "kmeans", "ba", "bdnn")
+
+def read_run(folder: Path, params: Params) -> dict[str, Codes]:
+    """The export of every method of one seed."""
+    deep, unsupervised, oracles = params.methods, params.unsupervised, params.oracles
+    kinds = {"deep": deep, "unsupervised": unsupervised, "oracle": oracles}
+    paths = {m: folder / kind / f"{m}.h5" for kind, methods in kinds.items() for m in methods}
+    return {method: read_codes(path) for method, path in paths.items()}
 
 
 def shallow(path: Path, truth: Truth) -> dict[str, float]:
@@ -32,43 +46,43 @@ def shallow(path: Path, truth: Truth) -> dict[str, float]:
 
 
 def main(params: Params, given: Namespace) -> None:
-    lists, truth = read_lists(given.lists), read_truth(given.truth)
-    codes = {method: read_codes(given.codes / f"{method}.h5") for method in params.methods}
-    codes |= {method: read_codes(given.hashing / f"{method}.h5") for method in UNSUPERVISED}
-    codes[ORACLE] = read_codes(given.oracle)
-    figures, curves = {}, {}
+    truth, categories = read_truth(given.truth), read_lists(given.lists).categories
+    seedless, curves, pictures, runs = {}, {}, {}, []
     if truth.known:
-        for path in sorted(given.predictions.glob("*.csv")):
-            figures[path.stem] = shallow(path, truth)
+        seedless = {
+            path.stem: shallow(path, truth) for path in sorted(given.predictions.glob("*.csv"))
+        }
     else:
         print(f"{given.truth}: the target has no labels: accuracy and mAP are left out")
-    for method, of in codes.items():
-        if not truth.known:
-            figures[method] = {} if of.domain_error is None else {"domain_error": of.domain_error}
-            continue
-        rows = rows_of(truth.ids, of.target_ids, given.truth)
-        source = rows_of(lists.source_ids, of.source_ids, given.lists / "source.csv")
-        figures[method], counts = code_figures(
-            of, lists.source_labels[source], truth.labels[rows], truth.is_query[rows]
-        )
-        if counts is not None:
-            precision, recall = np.round(precision_recall(counts), 6).tolist()
-            curves[method] = {"recall": recall, "precision": precision}
-    metrics = by_figure(figures)
-    write_json(given.metrics, metrics)
-    write_json(given.record, {"figures": metrics, "precision_recall": curves})
-    write_table(
-        given.curves,
-        CURVE,
-        (
-            (method, radius, *point)
-            for method, curve in curves.items()
-            for radius, point in enumerate(zip(*curve.values(), strict=True))
-        ),
+    for seed in params.train.seeds:
+        codes, labels, figures = read_run(given.codes / str(seed), params), {}, {}
+        for method, of in codes.items():
+            figures[method], within = {}, None
+            if truth.known:
+                ids = of.source_ids, of.target_ids
+                labels[method] = read_labels(given.lists, given.truth, *ids)
+                figures[method], within = target_figures(of, labels[method])
+            figures[method] |= code_figures(of)
+            if within is not None and not runs:
+                precision, recall = np.round(precision_recall(within), 6).tolist()
+                curves[method] = {"recall": recall, "precision": precision}
+        if truth.known and not runs:
+            pictures = illustrations(codes, labels, len(categories), seed)
+        runs.append(figures)
+    of_each = [by_figure(figures) for figures in runs]
+    mean = means(by_figure(seedless | figures) for figures in runs)
+    deviation = deviations(of_each)
+    write_json(given.metrics, mean | ({"deviation": deviation} if deviation else {}))
+    record = {"figures": mean, "runs": of_each, "categories": categories, **pictures}
+    write_json(given.record, record | {"precision_recall": curves})
+    rows = (
+        (method, radius, *point)
+        for method, curve in curves.items()
+        for radius, point in enumerate(zip(*curve.values(), strict=True))
     )
+    write_table(given.curves, CURVE, rows)
 
 
 if __name__ == "__main__":
-    inputs = "lists", "truth", "predictions", "codes", "hashing", "oracle"
-    outputs = "metrics", "record", "curves"
-    run(main, *(f"--{name}" for name in (*inputs, *outputs)))
+    inputs = "lists", "truth", "predictions", "codes"
+    run(main, *(f"--{name}" for name in (*inputs, "metrics", "record", "curves")))

@@ -1,4 +1,4 @@
-"""Unsupervised hashing of the target's fc7: ITQ, K-means hashing, BA and BDNN."""
+"""Unsupervised hashing of the target's fc7: ITQ, K-means hashing, BA, BDNN or some of them."""
 
 from argparse import Namespace
 
@@ -25,26 +25,18 @@ METHODS = {
 def main(params: Params, given: Namespace) -> None:
     lists, bits = read_lists(given.lists), params.dah.bits
     Xs, Xt = read_fc7(given.features, params.domains_of(given.task), lists)
-    for name, method in (bar := tqdm(METHODS.items(), f"hash {given.task}", unit="method")):
+    given.out.mkdir(parents=True, exist_ok=True)
+    for name in (bar := tqdm(params.unsupervised, f"hash {given.task}", unit="method")):
         bar.set_postfix(method=name)
         try:
             with threadpool_limits(1):  # matrices this small lose more to threads than they gain
-                encoder = method(Xt, bits, np.random.default_rng(params.train.seed))
+                encoder = METHODS[name](Xt, bits, np.random.default_rng(given.seed))
         except ValueError as error:
             raise UserError(f"{name} on {given.task}, dah.bits {bits}: {error}") from error
-        no_share = np.empty((len(Xt), 0), np.float32)
-        codes = Codes(
-            bits=bits,
-            source=encoder.encode(Xs),
-            source_ids=lists.source_ids,
-            target=encoder.encode(Xt),
-            target_ids=lists.target_ids,
-            probabilities=no_share,
-            probabilities_real=no_share,
-            domain_error=None,
-        )
+        source, target = encoder.encode(Xs), encoder.encode(Xt)
+        codes = Codes(bits, source, lists.source_ids, target, lists.target_ids)
         write_codes(given.out / f"{name}.h5", codes)
 
 
 if __name__ == "__main__":
-    run(main, "--task", "--features", "--lists", "--out")
+    run(main, "--task", "--seed", "--features", "--lists", "--out")

@@ -1,27 +1,48 @@
-"""Gather the tasks' figures: their means, a page of tables and curves, a table on the terminal."""
+"""Gather the tasks' figures: their means, a page of tables and pictures, tables in the terminal."""
 
 from argparse import Namespace
 
-from dah.artifacts import replacing
-from dah.evaluation import mean_over_tasks
+from dah.artifacts import read_pictures, replacing
+from dah.evaluation import deviations, means
+from dah.page import page
 from dah.params import Params
-from dah.report import page, text_tables
+from dah.report import column_of, text_tables
 from dah.tables import read_json, write_json
 from stages.command import run
 
 
+def pictured(record: dict) -> list[str]:
+    """The ids of the target images that a task's record shows."""
+    queries = [query for of in record.get("nearest", {}).values() for query in of]
+    return [image["id"] for query in queries for image in (query, *query["nearest"])]
+
+
 def main(params: Params, given: Namespace) -> None:
     records = {task: read_json(given.records / f"{task}.json") for task in params.tasks}
-    tasks = {task: record["figures"] for task, record in records.items()}
-    curves = {task: record["precision_recall"] for task, record in records.items()}
     domains = read_json(given.domains)
-    mean = mean_over_tasks(tasks)
+    figures = [record["figures"] for record in records.values()]
+    runs = zip(*(record["runs"] for record in records.values()), strict=True)
+    summary = means(figures)
+    deviation = deviations(means(tasks) for tasks in runs)
+    summary |= {"deviation": deviation} if deviation else {}
+    columns = [
+        column_of(task, record["figures"] | {"deviation": deviations(record["runs"])})
+        for task, record in records.items()
+    ]
+    columns.append(column_of("mean", summary))
+    images = {}
+    for task, record in records.items():
+        _, target = params.domains_of(task)
+        wanted = pictured(record)
+        read = read_pictures(given.images / f"{target}.h5", wanted)
+        images |= dict(zip(wanted, read, strict=True))
     with replacing(given.page) as part:
-        part.write_text(page(tasks, mean, curves, domains, params.dataset.name), encoding="utf-8")
-    write_json(given.summary, mean)
-    print(text_tables(tasks, mean, domains))
-    print(f"\nTables and curves: {given.page}")
+        text = page(columns, records, domains, params.dataset.name, images)
+        part.write_text(text, encoding="utf-8")
+    write_json(given.summary, summary)
+    print(text_tables(columns, domains))
+    print(f"\nTables and pictures: {given.page}")
 
 
 if __name__ == "__main__":
-    run(main, "--records", "--domains", "--summary", "--page")
+    run(main, "--records", "--domains", "--images", "--summary", "--page")

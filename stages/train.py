@@ -1,4 +1,4 @@
-"""Train one deep method on one task; training curves by DVCLive."""
+"""Train one deep method on one task with one seed; training curves by DVCLive."""
 
 from argparse import Namespace
 
@@ -10,7 +10,7 @@ from dah.checkpoints import load_trunk, write_model
 from dah.data.augment import random_view
 from dah.data.pictures import read_inputs
 from dah.data.tasks import read_lists
-from dah.devices import choose_device
+from dah.devices import choose_device, make_repeatable
 from dah.methods import SOFTMAX, sees_target
 from dah.networks import build_network
 from dah.params import Params
@@ -21,10 +21,7 @@ from stages.command import run
 def main(params: Params, given: Namespace) -> None:
     options = params.train
     device = choose_device(options.device)
-    # A GPU has no repeatable backward pass of pooling and response normalisation.
-    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
-    torch.utils.deterministic.fill_uninitialized_memory = False
-    torch.manual_seed(options.seed)
+    make_repeatable(device, given.seed)
     lists, domains = read_lists(given.lists), params.domains_of(given.task)
     trunk = load_trunk(given.backbone)
     softmax = given.method in SOFTMAX
@@ -37,9 +34,8 @@ def main(params: Params, given: Namespace) -> None:
     view = random_view(finetune, size, options.augment, *seen)
     arrays = source, lists.source_labels, target
     data = (torch.from_numpy(rows).to(device) for rows in arrays)
-    epochs = fit(
-        network.learner(finetune), *data, view, given.method, params.dah, params.softmax, options
-    )
+    learner, weights = network.learner(finetune), (params.dah, params.softmax)
+    epochs = fit(learner, *data, view, given.method, *weights, options, given.seed)
     bar = tqdm(epochs, f"train {given.task} {given.method}", options.epochs, unit="epoch")
     with Live(str(given.curves), dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
         for record in bar:
@@ -52,5 +48,6 @@ def main(params: Params, given: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = "task", "method", "backbone", "images", "features", "lists", "out", "curves"
-    run(main, *(f"--{name}" for name in arguments))
+    names = "task", "method", "seed"
+    paths = "backbone", "images", "features", "lists", "out", "curves"
+    run(main, *(f"--{name}" for name in (*names, *paths)))

@@ -13,7 +13,8 @@ REDUCED = {
     "  epochs: 8": "  epochs: 1",
     "  - hand-scene\n": "",
     "  - noda\n": "  - dann\n",
-    "  suh: false": "  suh: true",
+    "oracles: []": "oracles:\n  - suh",
+    "  seeds:\n    - 0\n": "  seeds:\n    - 0\n    - 1\n",
 }
 
 
@@ -35,12 +36,14 @@ def test_every_promised_file_is_there(repository):
     }  # fmt: skip
     assert set(figures["map_cross"]) == {"dah", "dah-e", "itq", "kmeans", "ba", "bdnn"}
     assert set(figures["map"]) == set(figures["map_cross"]) | {"suh"}
+    assert set(figures["deviation"]["accuracy"]) == {"dah", "dah-e", "dann"}
+    assert set(figures["a_distance"]) == {"dah", "dah-e", "dann"}
     assert figures == json.loads((repository / "metrics/summary.json").read_text())
-    codes = read_codes(repository / "data/codes/print-hand/dah.h5")
+    codes = read_codes(repository / "data/codes/print-hand/0/deep/dah.h5")
     assert (codes.bits, codes.source.shape, codes.target.shape) == (64, (900, 8), (899, 8))
     assert_allclose(codes.probabilities.sum(axis=1), 1, rtol=1e-5)
     assert "Precision and recall, print-hand" in (repository / "metrics/report.html").read_text()
-    assert (repository / "metrics/training/print-hand/dah/plots/metrics/objective.tsv").exists()
+    assert (repository / "metrics/training/print-hand/0/dah/plots/metrics/objective.tsv").exists()
 
 
 @pytest.mark.slow
@@ -53,10 +56,10 @@ def test_a_second_repro_does_nothing(repository):
 @pytest.mark.slow
 def test_a_forced_training_gives_the_same_bytes(repository):
     """Two runs with one seed: identical codes, metrics and curves."""
-    before = (repository / "data/codes/print-hand/dah.h5").read_bytes()
-    stages = "train@print-hand-dah", "encode@print-hand-dah", "evaluate@print-hand"
+    before = (repository / "data/codes/print-hand/0/deep/dah.h5").read_bytes()
+    stages = "train@print-hand-dah-0", "encode@print-hand-0", "evaluate@print-hand"
     run(repository, "dvc", "repro", "--single-item", "--force", *stages)
-    assert (repository / "data/codes/print-hand/dah.h5").read_bytes() == before
+    assert (repository / "data/codes/print-hand/0/deep/dah.h5").read_bytes() == before
     assert run(repository, "git", "status", "--porcelain") == ""
 
 
@@ -66,7 +69,7 @@ def test_an_experiment_runs_what_depends_on_it_alone(repository):
     log = run(repository, "dvc", "exp", "run", "-S", "dah.bits=16", "--name", "short")
     ran = {line.split("'")[1].split("@")[0] for line in log.splitlines() if "Running stage" in line}
     assert ran == {"check", "train", "encode", "hash", "oracle", "evaluate", "report"}
-    assert read_codes(repository / "data/codes/print-hand/dah.h5").target.shape == (899, 2)
+    assert read_codes(repository / "data/codes/print-hand/0/deep/dah.h5").target.shape == (899, 2)
     metrics = run(repository, "dvc", "metrics", "diff")
     assert "map.dah" in metrics
     assert "dah.bits" in run(repository, "dvc", "params", "diff")

@@ -1,6 +1,5 @@
-"""Figures of a task from codes whose answers are known, their tables and their page."""
+"""Figures of a task from codes whose answers are known."""
 
-import re
 import statistics
 from dataclasses import replace
 
@@ -11,18 +10,19 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dah.artifacts import Codes
 from dah.codes import pack
-from dah.encoding import activations, domain_error, probabilities
+from dah.data.tasks import Labels
+from dah.encoding import activations, principal_components, probabilities
 from dah.evaluation import (
     accuracy,
     by_figure,
     category_accuracy,
     code_figures,
     confusion_matrix,
-    mean_and_deviation,
-    mean_over_tasks,
+    deviations,
+    means,
+    target_figures,
 )
 from dah.networks import Network, build_trunk
-from dah.report import domain_table, page, text_table
 
 
 def codes_of(signs_source, signs_target, wrong=0):
@@ -43,60 +43,68 @@ def codes_of(signs_source, signs_target, wrong=0):
     )
 
 
+PLAIN = np.array([[1, 1, 1, 1], [-1, -1, -1, -1]])
+LABELS = Labels(np.arange(6) % 2, np.arange(20) % 2, np.arange(20) < 4)
+
+
 def test_figures_of_perfect_codes():
     """Each category has its code: mAP 1, precision 1, accuracy by the probabilities."""
-    plain = np.array([[1, 1, 1, 1], [-1, -1, -1, -1]])
-    labels = np.arange(20) % 2
-    codes = codes_of(plain[np.arange(6) % 2], plain[labels], wrong=5)
-    figures, _ = code_figures(codes, np.arange(6) % 2, labels, np.arange(20) < 4)
+    codes = codes_of(PLAIN[LABELS.source], PLAIN[LABELS.target], wrong=5)
+    figures, _ = target_figures(codes, LABELS)
     assert figures == {
         "accuracy": 75.0,
         "accuracy_real": 100.0,
         "map": 1.0,
         "map_lowest": 1.0,
         "map_highest": 1.0,
+        "map_at_10": 1.0,
         "map_cross": 1.0,
         "precision_radius_2": 1.0,
-        "imbalance": 0.0,
-        "correlation": 1.0,
-        "collisions": 1.0,
-        "domain_error": 0.25,
     }
-
-
-RETRIEVAL = {"map", "map_lowest", "map_highest", "precision_radius_2"} | {
-    "imbalance", "correlation", "collisions",
-}  # fmt: skip
+    assert code_figures(codes) == {
+        "imbalance": 0.0,
+        "collisions": 1.0,
+        "correlation": 1.0,
+        "domain_error": 0.25,
+        "a_distance": 1.0,
+    }
 
 
 def test_what_a_method_does_not_make_is_not_measured():
     """No bits, no retrieval; no probabilities, no accuracy; no source codes, nothing across."""
-    plain = np.array([[1, 1, 1, 1], [-1, -1, -1, -1]])
-    labels, queries = np.arange(20) % 2, np.arange(20) < 4
-    codes = codes_of(plain[np.arange(6) % 2], plain[labels])
-    none = np.empty((20, 0), np.float32)
+    codes = codes_of(PLAIN[LABELS.source], PLAIN[LABELS.target])
     scores = replace(codes, bits=0, source=codes.source[:, :0], target=codes.target[:, :0])
-    figures, within = code_figures(scores, np.arange(6) % 2, labels, queries)
-    assert (set(figures), within) == ({"accuracy", "domain_error"}, None)
-    hashed = replace(codes, probabilities=none, probabilities_real=none, domain_error=None)
-    figures, _ = code_figures(hashed, np.arange(6) % 2, labels, queries)
-    assert set(figures) == {"map_cross", *RETRIEVAL}
+    figures, within = target_figures(scores, LABELS)
+    assert (set(figures), within) == ({"accuracy"}, None)
+    assert set(code_figures(scores)) == {"domain_error", "a_distance"}
+    hashed = replace(codes, probabilities=None, probabilities_real=None, domain_error=None)
+    figures, _ = target_figures(hashed, LABELS)
+    retrieval = {"map", "map_lowest", "map_highest", "map_at_10", "precision_radius_2"}
+    assert set(figures) == {"map_cross", *retrieval}
+    assert set(code_figures(hashed)) == {"imbalance", "collisions", "correlation"}
     oracle = replace(hashed, source=codes.source[:0], source_ids=[])
-    figures, _ = code_figures(oracle, np.arange(0), labels, queries)
-    assert set(figures) == RETRIEVAL
+    figures, _ = target_figures(oracle, replace(LABELS, source=np.arange(0)))
+    assert set(figures) == retrieval
 
 
 def test_queries_are_not_in_their_database():
     """A query alone in its category finds nothing within the target, but does in the source."""
-    plain = np.array([[1, 1, 1, 1], [-1, -1, -1, -1]])
-    labels = np.array([0, 0, 0, 1])
-    codes = codes_of(plain[[0, 1]], plain[labels])
-    figures, counts = code_figures(
-        codes, np.array([0, 1]), labels, np.array([True, False, False, True])
-    )
+    target = np.array([0, 0, 0, 1])
+    labels = Labels(np.array([0, 1]), target, np.array([True, False, False, True]))
+    figures, counts = target_figures(codes_of(PLAIN[[0, 1]], PLAIN[target]), labels)
     assert counts.total.sum(axis=1).tolist() == [2, 2]
     assert counts.relevant.sum(axis=1).tolist() == [2, 0]
     assert_allclose([figures["map"], figures["map_cross"]], 1)
+
+
+def test_the_ten_nearest_are_ten():
+    """The relevant items behind ten others count for the whole ranking alone."""
+    target = np.array([0] + [1] * 10 + [0] * 2)
+    signs = np.array([PLAIN[0]] + [PLAIN[0]] * 10 + [PLAIN[1]] * 2)
+    labels = Labels(np.array([0]), target, np.arange(13) < 1)
+    figures, _ = target_figures(codes_of(PLAIN[:1], signs), labels)
+    assert figures["map_at_10"] == 0
+    assert_allclose(figures["map"], (1 / 11 + 2 / 12) / 2)
 
 
 def test_accuracy_is_a_percentage():
@@ -145,20 +153,26 @@ def test_deviation_has_the_divisor_of_a_sample():
     """Over three seeds as the standard library has it; what one run has, has none."""
     runs = [{"accuracy": {"dah": value}, "map": {"dah": 0.5}} for value in (40.0, 47.0, 51.0)]
     runs[1]["accuracy"]["jda"] = 33.0
-    means, deviations = mean_and_deviation(runs)
-    assert means == {"accuracy": {"dah": 46.0, "jda": 33.0}, "map": {"dah": 0.5}}
-    assert set(deviations["accuracy"]) == {"dah"}
+    runs[1]["a_distance"] = {"dah": 1.0}
+    assert means(runs) == {
+        "accuracy": {"dah": 46.0, "jda": 33.0},
+        "map": {"dah": 0.5},
+        "a_distance": {"dah": 1.0},
+    }
+    spread = deviations(runs)
+    assert set(spread) == {"accuracy", "map"}
+    assert set(spread["accuracy"]) == {"dah"}
     expected = statistics.stdev([40, 47, 51])
-    assert_allclose(deviations["accuracy"]["dah"], expected, atol=5e-7)
+    assert_allclose(spread["accuracy"]["dah"], expected, atol=5e-7)
     assert_allclose(expected, np.sqrt((36 + 1 + 25) / 2))
-    assert deviations["map"] == {"dah": 0}
+    assert spread["map"] == {"dah": 0}
 
 
 def test_a_single_run_has_no_deviation():
     """Its figures are the means; and no run has neither."""
     run = {"accuracy": {"dah": 40.0}}
-    assert mean_and_deviation([run]) == (run, {})
-    assert mean_and_deviation([]) == ({}, {})
+    assert (means([run]), deviations([run])) == (run, {})
+    assert (means([]), deviations([])) == ({}, {})
 
 
 def test_figures_are_turned_and_averaged():
@@ -166,10 +180,7 @@ def test_figures_are_turned_and_averaged():
     a = by_figure({"dah": {"accuracy": 50.0, "map": 0.5}, "jda": {"accuracy": 1 / 3}})
     b = by_figure({"dah": {"accuracy": 70.0, "map": 0.7}})
     assert a == {"accuracy": {"dah": 50.0, "jda": 0.333333}, "map": {"dah": 0.5}}
-    assert mean_over_tasks({"p": a, "q": b}) == {
-        "accuracy": {"dah": 60.0, "jda": 0.333333},
-        "map": {"dah": 0.6},
-    }
+    assert means([a, b]) == {"accuracy": {"dah": 60.0, "jda": 0.333333}, "map": {"dah": 0.6}}
 
 
 def test_blocks_of_probabilities_are_one_whole(monkeypatch):
@@ -183,69 +194,6 @@ def test_blocks_of_probabilities_are_one_whole(monkeypatch):
     assert_allclose(whole.sum(axis=1), 1, rtol=1e-6)
 
 
-def test_domain_error_between_its_ends():
-    """Separated domains give 0, equal ones about a half; unequal sizes do not fake one."""
-    rng = np.random.default_rng(0)
-    a, b = rng.standard_normal((200, 5)), rng.standard_normal((60, 5))
-    assert domain_error(a, b + 9, 0) == 0
-    assert 0.4 < domain_error(a, b, 0) <= 0.5
-
-
-DOMAINS = {"images": {"hand": 9}, "svm_accuracy": {"hand": 90.0}}
-FIGURES = {"accuracy": {"none": 40.0, "dah": 61.25}, "map": {"dah": 0.5}}
-
-
-def test_the_text_table_reads():
-    """Methods in rows, tasks and mean in columns."""
-    text = text_table("accuracy", {"p-h": FIGURES, "h-s": FIGURES}, FIGURES)
-    assert re.search(r"p-h +h-s +mean\n", text)
-    assert re.search(r"\n +dah +61\.[23] +61\.[23] +61\.[23]$", text)
-
-
-def test_the_page_is_whole_in_itself():
-    """Tables with the best value marked, the curve inside as PNG, nothing loaded from elsewhere."""
-    curve = {"dah": {"recall": [0.1, 1.0], "precision": [1.0, 0.2]}}
-    html = page({"p<h": FIGURES}, FIGURES, {"p<h": curve}, DOMAINS, "digits")
-    assert "<td class=best>61.2" in html
-    assert "p&lt;h" in html
-    assert "p<h" not in html
-    assert "data:image/png;base64,iVBOR" in html
-    assert not re.search(r"https?://|<script|src='(?!data:)", html)
-
-
-def test_a_task_without_labels_has_no_column_of_its_own_figures_and_no_curve():
-    """Its cells are empty, the page says so, and means are those of the other task."""
-    tasks = {"p-h": FIGURES, "p-s": {"domain_error": {"dah": 0.25}}}
-    mean = mean_over_tasks(tasks)
-    assert mean == FIGURES | {"domain_error": {"dah": 0.25}}
-    curves = {"p-h": {"dah": {"recall": [1.0], "precision": [0.2]}}, "p-s": {}}
-    html = page(tasks, mean, curves, DOMAINS, "digits")
-    assert "no accuracy and no mAP: p-s" in html
-    assert html.count("<img") == 1
-    assert re.search(r"\n +dah +61\.[23] +- +61\.[23]$", text_table("accuracy", tasks, mean))
-
-
-def test_published_figures_stand_below_ours():
-    """Only on the paper's data sets, and only for its tasks; the oracle is named as such."""
-    figures = {"accuracy": {"dah": 61.2}, "map": {"suh": 0.9, "dah": 0.5}}
-    tasks = {"amazon-webcam": figures, "amazon-street": figures}
-    html = page(tasks, figures, {}, DOMAINS, "office31")
-    assert "<th>dah<td>68.3<td>-" in html
-    assert "<th>suh (oracle)<td>0.900" in html
-    assert "<td class=best>0.500" in html
-    assert "As published" not in page(tasks, figures, {}, DOMAINS, "digits")
-
-
-def test_domains_are_a_table():
-    """Whole numbers and sizes as they are, percents with two decimals, nothing where unknown."""
-    domains = DOMAINS | {"images": {"hand": 9, "web": 4}}
-    assert domain_table(domains) == [
-        ["", "images", "SVM, %"],
-        ["hand", "9", "90.00"],
-        ["web", "4", "-"],
-    ]
-
-
 def test_activations_come_in_the_order_of_their_images(monkeypatch):
     """In batches of two as in one, and without a trace of the batch."""
     torch.manual_seed(0)
@@ -257,3 +205,16 @@ def test_activations_come_in_the_order_of_their_images(monkeypatch):
     assert whole.fc7.shape == (5, 128)
     assert_allclose(parts.u, whole.u, rtol=1e-4, atol=1e-5)
     assert_allclose(parts.fc7, whole.fc7, rtol=1e-4, atol=1e-5)
+
+
+def test_components_keep_the_distances_of_both_domains():
+    """All of them where the data have rank 3; ordered by variance; none where nothing varies."""
+    rng = np.random.default_rng(0)
+    X = (rng.standard_normal((30, 3)) * [5, 2, 1]) @ rng.standard_normal((3, 8))
+    Z = principal_components(X[:10], X[10:])
+    assert (Z.shape, Z.dtype) == ((30, 3), np.float32)
+    gaps = [np.linalg.norm(points[:, None] - points, axis=2) for points in (X, Z)]
+    assert_allclose(gaps[1], gaps[0], atol=1e-4)
+    assert (np.diff(Z.var(axis=0)) < 0).all()
+    assert principal_components(np.ones((4, 3)), np.ones((2, 3))).shape == (6, 0)
+    assert principal_components(*rng.standard_normal((2, 80, 60))).shape == (160, 50)

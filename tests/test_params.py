@@ -83,7 +83,7 @@ def test_a_missing_key_is_named(tmp_path, key):
         ("train.learning_rate", 0, "train.learning_rate must be above 0"),
         ("train.device", "gpu", "train.device must be one of auto, cpu, cuda, found 'gpu'"),
         ("train.augment.flip", 1, "train.augment.flip must be true or false"),
-        ("methods", [], "methods must be a list of at least one name"),
+        ("methods", [], "methods is an empty list; it needs at least one entry"),
         ("methods", ["dah", "dann9"], r"methods\[1\] must be one of .*, found 'dann9'"),
         ("methods", ["dah", "dah"], "methods: 'dah' stands twice"),
         ("tasks", ["print-art"], "tasks: 'print-art' is not '<source>-<target>' of two different"),

@@ -66,7 +66,7 @@ def repository(tmp_path_factory):
 @pytest.mark.slow
 def test_without_labels_codes_and_predictions_are_there_and_figures_are_not(repository):
     """A target without labels has codes and probabilities, no accuracy, and the page says so."""
-    codes = read_codes(repository / "data/codes/studio-album/dah.h5")
+    codes = read_codes(repository / "data/codes/studio-album/0/deep/dah.h5")
     assert (codes.source.shape, codes.target.shape) == ((12, 1), (7, 1))
     assert codes.probabilities.shape == (7, 3)
     assert set(json.loads((repository / "metrics/studio-album.json").read_text())) == {
@@ -101,7 +101,7 @@ def test_what_cannot_be_read_is_listed_and_counted(repository):
 @pytest.mark.slow
 def test_a_frozen_trunk_is_kept_whole_in_the_model(repository):
     """The model needs no other file, and its trunk is the pretrained one."""
-    network = load_network(repository / "data/models/studio-album/dah.pt")
+    network = load_network(repository / "data/models/studio-album/0/dah.pt")
     pretrained = torch.load(repository.parent / "weights.pth", weights_only=True)
     for name, value in network.trunk.model.state_dict().items():
         assert torch.equal(value, pretrained[name])

@@ -34,7 +34,7 @@ def call(*arguments, cwd=ROOT):
 
 def test_the_check_accepts_the_default():
     """It says what the parameters amount to."""
-    assert call("stages.check") == (0, "2 tasks, 3 methods, 64 bits\n", "")
+    assert call("stages.check", "--data", "data") == (0, "2 tasks, 3 methods, 64 bits\n", "")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_mistake_in_the_parameters_is_one_line(tmp_path, old, new, message):
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     assert text.count(old) == 1
     (tmp_path / "params.yaml").write_text(text.replace(old, new), encoding="utf-8")
-    code, output, error = call("stages.check", cwd=tmp_path)
+    code, output, error = call("stages.check", "--data", "data", cwd=tmp_path)
     assert (code, output) == (1, "")
     assert error.startswith(f"check: {message}")
     assert error.count("\n") == 1

@@ -278,13 +278,24 @@ def small_fit(method="dah", seed=0, **changes):
     shade = torch.where(labels == 1, 200, 50).to(torch.uint8)
     source = shade[:, None, None, None].expand(-1, 28, 28, 3).contiguous()
     target = (source // 2)[:25].contiguous()
-    options = replace(DEFAULT.train, epochs=2, seed=seed, **changes)
+    options = replace(DEFAULT.train, epochs=2, **changes)
     softmax = method in SOFTMAX
     torch.manual_seed(seed)
     network = Network(build_trunk("lenet"), 2 if softmax else 8, softmax=softmax)
     view = partial(augment, size=28, options=options.augment, deviation=torch.eye(3) / 4)
     records = list(
-        fit(network, source, labels, target, view, method, DEFAULT.dah, DEFAULT.softmax, options)
+        fit(
+            network,
+            source,
+            labels,
+            target,
+            view,
+            method,
+            DEFAULT.dah,
+            DEFAULT.softmax,
+            options,
+            seed,
+        )
     )
     return network, records
 
@@ -322,11 +333,8 @@ def test_the_target_changes_nothing_without_adaptation():
             net = Network(build_trunk("lenet"), 8)
             view = partial(augment, size=28, options=options.augment, deviation=torch.eye(3))
             target = pixels(20, 28, seed=5) // 2 + shift
-            list(
-                fit(
-                    net, source, labels, target, view, method, DEFAULT.dah, DEFAULT.softmax, options
-                )
-            )
+            weights = DEFAULT.dah, DEFAULT.softmax
+            list(fit(net, source, labels, target, view, method, *weights, options, 0))
             network[method, shift] = net.state_dict()
     for name in network["noda", 0]:
         assert torch.equal(network["noda", 0][name], network["noda", 90][name])
@@ -355,7 +363,7 @@ def test_a_limited_gradient_makes_short_steps():
         head = Head(6, 4, bottleneck=5)
         before = torch.cat([p.detach().clone().ravel() for p in head.parameters()])
         options = replace(DEFAULT.train, epochs=1, weight_decay=0.0, clip=clip)
-        list(fit(head, x, y, x + 1, lambda rows, _: rows, "dah", dah, DEFAULT.softmax, options))
+        list(fit(head, x, y, x + 1, lambda rows, _: rows, "dah", dah, DEFAULT.softmax, options, 0))
         after = torch.cat([p.detach().ravel() for p in head.parameters()])
         lengths.append((after - before).norm().item())
     assert lengths[1] <= 2 * DEFAULT.train.learning_rate * 1e-3 < lengths[0]

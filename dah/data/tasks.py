@@ -5,7 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from dah.tables import CATEGORIES, SOURCE, TARGET, TRUTH, as_integers, read_table, write_table
+from dah.tables import (
+    CATEGORIES,
+    SOURCE,
+    TARGET,
+    TRUTH,
+    as_integers,
+    read_table,
+    rows_of,
+    write_table,
+)
 
 NO_LABEL = -1
 
@@ -45,6 +54,29 @@ class Truth:
     def known(self) -> bool:
         """Whether the target has labels at all."""
         return bool((self.labels != NO_LABEL).any())
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels int64 of the images of an export, ``(n_source,)`` and ``(n_target,)``.
+
+    ``is_query``: bool ``(n_target,)``, which target images are queries.
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    is_query: np.ndarray
+
+
+def read_labels(lists: Path, truth: Path, source_ids: list[str], target_ids: list[str]) -> Labels:
+    """Labels of images given by their ids, from a task's lists and truth: for evaluation alone."""
+    known, hidden = read_lists(lists), read_truth(truth)
+    rows = rows_of(hidden.ids, target_ids, truth)
+    return Labels(
+        source=known.source_labels[rows_of(known.source_ids, source_ids, lists / "source.csv")],
+        target=hidden.labels[rows],
+        is_query=hidden.is_query[rows],
+    )
 
 
 def oracle_lists(lists: Lists, truth: Truth) -> Lists:

@@ -1,0 +1,86 @@
+"""What the report draws of a run: confusion, maps of the domains, nearest images by code."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dah.artifacts import Codes
+from dah.data.tasks import Labels
+from dah.embedding import tsne
+from dah.evaluation import NEAREST, confusion_matrix
+from dah.retrieval import hamming_distances
+
+QUERIES = 5
+
+
+def illustrations(
+    codes: Mapping[str, Codes], labels: Mapping[str, Labels], categories: int, seed: int
+) -> dict[str, Any]:
+    """Plain values for pictures of the methods that have what they show.
+
+    ``confusion``: a matrix of each that classifies; ``points``: a map of each that has an fc7 which
+    varies in two dimensions; ``nearest``: neighbours by the first that has codes. `seed` draws
+    queries and categories.
+    """
+    classified = {m: of for m, of in codes.items() if of.probabilities is not None}
+    mapped = {m: of for m, of in codes.items() if of.components_target is not None}
+    hashed = next((method for method, of in codes.items() if of.bits), None)
+    return {
+        "confusion": {
+            method: confusion_matrix(
+                of.probabilities.argmax(axis=1), labels[method].target, categories
+            ).tolist()
+            for method, of in classified.items()
+        },
+        "points": {
+            method: domain_points(of, labels[method], seed)
+            for method, of in mapped.items()
+            if of.components_target.shape[1] > 1
+        },
+        "nearest": {} if hashed is None else {
+            hashed: nearest_images(codes[hashed], labels[hashed], NEAREST, seed)
+        },
+    }  # fmt: skip
+
+
+def nearest_images(codes: Codes, labels: Labels, k: int, seed: int) -> list[dict[str, Any]]:
+    """A few target queries, each of another category where there are as many, and their nearest.
+
+    The `k` database images of the smallest Hamming distance, equal ones in the order of their rows.
+    `seed` draws the queries. Each as plain values: ``id``, ``label``, and ``nearest``, a list of
+    ``id``, ``label`` and ``distance``.
+    """
+    drawn = np.random.default_rng(seed).permutation(np.flatnonzero(labels.is_query))
+    _, first = np.unique(labels.target[drawn], return_index=True)
+    others = np.setdiff1d(np.arange(len(drawn)), first)
+    chosen = drawn[np.concatenate([np.sort(first), others])[:QUERIES]]
+    database = np.flatnonzero(~labels.is_query)
+    distances = hamming_distances(codes.target[chosen], codes.target[database])
+
+    def image(row: int) -> dict[str, Any]:
+        return {"id": codes.target_ids[row], "label": int(labels.target[row])}
+
+    def nearest(of: np.ndarray) -> list[dict[str, Any]]:
+        order = np.argsort(of, kind="stable")[:k]
+        return [image(database[i]) | {"distance": int(of[i])} for i in order]
+
+    pairs = zip(chosen, distances, strict=True)
+    return [image(query) | {"nearest": nearest(of)} for query, of in pairs]
+
+
+def domain_points(codes: Codes, labels: Labels, seed: int) -> dict[str, Any]:
+    """t-SNE of a method's fc7, ten categories (Figures 3b-d), as plain values.
+
+    ``source`` and ``target``: lists of points; ``source_labels`` and ``target_labels``: theirs.
+    Raises ValueError as ``tsne``.
+    """
+    embedding = tsne(
+        codes.components_source, codes.components_target, labels.source, labels.target, seed=seed
+    )
+    return {
+        "source": np.round(embedding.source.astype(float), 3).tolist(),
+        "target": np.round(embedding.target.astype(float), 3).tolist(),
+        "source_labels": labels.source[embedding.source_rows].tolist(),
+        "target_labels": labels.target[embedding.target_rows].tolist(),
+    }

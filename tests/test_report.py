@@ -1,0 +1,182 @@
+"""Results as tables, and the page: whole in itself, right and wrong marked, in a browser."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dah.evaluation import means
+from dah.page import page
+from dah.report import column_of, domain_table, figure_table, text_tables
+
+DOMAINS = {"images": {"hand": 9}, "svm_accuracy": {"hand": 90.0}}
+FIGURES = {"accuracy": {"none": 40.0, "dah": 61.25}, "map": {"dah": 0.5}}
+CURVE = {"dah": {"recall": [0.1, 1.0], "precision": [1.0, 0.2]}}
+
+
+def columns_of(tasks):
+    """Columns of some tasks and of their mean."""
+    return [column_of(name, of) for name, of in {**tasks, "mean": means(tasks.values())}.items()]
+
+
+def record(figures, **drawn):
+    """What evaluate stores of a task, in which nothing is drawn but what is given."""
+    empty = {"precision_recall": {}, "nearest": {}, "points": {}, "confusion": {}}
+    return {"figures": figures, "categories": ["m<g", "pen"], **empty, **drawn}
+
+
+def whole(tasks, dataset="digits", **drawn):
+    """The page of some tasks' figures."""
+    records = {task: record(figures, **drawn) for task, figures in tasks.items()}
+    return page(columns_of(tasks), records, DOMAINS, dataset, IMAGES)
+
+
+def colours(*values):
+    """Squares of one grey each, by id."""
+    return {f"i{v}": np.full((40, 40, 3), v, np.uint8) for v in values}
+
+
+IMAGES = colours(0, 50, 200)
+DRAWN = {
+    "precision_recall": CURVE,
+    "nearest": {
+        "dah": [
+            {
+                "id": "i0",
+                "label": 0,
+                "nearest": [
+                    {"id": "i50", "label": 0, "distance": 3},
+                    {"id": "i200", "label": 1, "distance": 7},
+                ],
+            }
+        ]
+    },
+    "points": {
+        "dah": {
+            "source": [[0.0, 1.0], [2.0, 3.0]],
+            "target": [[1.0, 0.0]],
+            "source_labels": [0, 1],
+            "target_labels": [1],
+        }
+    },
+    "confusion": {"dah": [[3, 1], [0, 0]], "noda": [[2, 2], [0, 0]]},
+}
+
+
+def test_the_text_tables_read():
+    """Methods in rows, tasks and mean in columns; percents with one decimal, shares with three."""
+    text = text_tables(columns_of({"p-h": FIGURES, "h-s": FIGURES}), DOMAINS)
+    assert re.search(r"p-h +h-s +mean\n", text)
+    assert re.search(r"\n +dah +61\.[23] +61\.[23] +61\.[23]\n", text)
+    assert re.search(r"\n +dah +0\.500 +0\.500 +0\.500\n", text)
+
+
+def test_deviations_stand_beside_the_means():
+    """Where a method has one; the metrics file holds both."""
+    metrics = FIGURES | {"deviation": {"accuracy": {"dah": 1.26}}}
+    rows = figure_table("accuracy", [column_of("p-h", metrics)])
+    assert rows == [["", "p-h"], ["none", "40.0"], ["dah", "61.2 \u00b1 1.3"]]
+
+
+def test_the_page_is_whole_in_itself():
+    """Tables with the best value marked, pictures inside, nothing loaded, every name escaped."""
+    html = whole({"p<h": FIGURES}, **DRAWN)
+    assert "<td class=best>61.2" in html
+    assert "p&lt;h" in html
+    assert "m&lt;g" in html
+    assert "p<h" not in html
+    assert "m<g" not in html
+    assert "data:image/png;base64,iVBOR" in html
+    assert not re.search(r"https?://|<script|src='(?!data:)", html)
+
+
+def test_right_and_wrong_neighbours_are_marked():
+    """One query, a right one at distance 3 and a wrong one at 7, each with its picture."""
+    html = whole({"p-h": FIGURES}, **DRAWN)
+    shown = re.findall(r"<figure class=(\w+)>.*?<figcaption>(.*?)</figcaption>", html)
+    assert shown == [
+        ("query", "? m&lt;g"),
+        ("right", "\u2713 3 m&lt;g"),
+        ("wrong", "\u2717 7 pen"),
+    ]
+    assert html.count("data:image/jpeg") == 3
+
+
+def test_categories_have_accuracies_of_their_own():
+    """Three of four with one method, half with the other; none for a category without images."""
+    html = whole({"p-h": FIGURES}, **DRAWN)
+    assert "<th>m&lt;g<td>75.0<td>50.0" in html
+    assert "<th>pen<td>-<td>-" in html
+    assert html.count("<summary>Confusion") == 2
+
+
+def test_a_task_without_labels_has_no_column_of_its_own_figures_and_no_picture():
+    """Its cells are empty, the page says so, and means are those of the other task."""
+    tasks = {"p-h": FIGURES, "p-s": {"domain_error": {"dah": 0.25}}}
+    records = {"p-h": record(FIGURES, **DRAWN), "p-s": record(tasks["p-s"])}
+    del records["p-s"]["nearest"]
+    html = page(columns_of(tasks), records, DOMAINS, "digits", IMAGES)
+    assert "no accuracy and no mAP: p-s" in html
+    assert "<h2>p-s" not in html
+    assert figure_table("accuracy", columns_of(tasks))[2] == ["dah", "61.2", "-", "61.2"]
+
+
+def test_a_distances_are_drawn():
+    """Bars below their table, for the tasks and not for the mean."""
+    assert whole({"p-h": {"a_distance": {"dah": 1.5}}}).count("<img") == 1
+
+
+def test_published_figures_stand_below_ours():
+    """Only on the paper's data sets, and only for its tasks; the oracle is named as such."""
+    figures = {"accuracy": {"dah": 61.2}, "map": {"suh": 0.9, "dah": 0.5}}
+    tasks = {"amazon-webcam": figures, "amazon-street": figures}
+    html = whole(tasks, "office31")
+    assert "<th>dah<td>68.3<td>-" in html
+    assert "<th>suh (oracle)<td>0.900" in html
+    assert "<td class=best>0.500" in html
+    assert "As published" not in whole(tasks, "digits")
+
+
+def test_domains_are_a_table():
+    """Whole numbers and sizes as they are, percents with two decimals, nothing where unknown."""
+    domains = DOMAINS | {"images": {"hand": 9, "web": 4}}
+    assert domain_table(domains) == [
+        ["", "images", "SVM, %"],
+        ["hand", "9", "90.00"],
+        ["web", "4", "-"],
+    ]
+
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+def test_a_browser_shows_the_page(tmp_path):
+    """Right and wrong neighbours have their borders, and their pictures are drawn."""
+    html = whole({"p-h": FIGURES}, **DRAWN)
+    (tmp_path / "report.html").write_text(html, encoding="utf-8")
+    shot = tmp_path / "shot.png"
+    subprocess.run(
+        [
+            BROWSER,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--window-size=1000,3000",
+            f"--screenshot={shot}",
+            (tmp_path / "report.html").as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    with Image.open(shot) as image:
+        seen = np.asarray(image.convert("RGB")).reshape(-1, 3)
+    assert len(seen) == 1000 * 3000
+    for colour in ((0x11, 0x77, 0x33), (0xCC, 0x33, 0x11), (200, 200, 200), (50, 50, 50)):
+        assert (np.abs(seen.astype(int) - colour).max(axis=1) <= 2).sum() > 200, colour
