@@ -28,3 +28,13 @@ def leftovers(data: Path, params: Params) -> Iterator[Path]:
             made[f"codes/{task}/{seed}/oracle"] = [f"{method}.h5" for method in params.oracles]
     for folder, names in made.items():
         yield from (path for path in sorted((data / folder).glob("*")) if path.name not in names)
+
+
+def runs_of(params: Params) -> set[str]:
+    """What stands after ``@`` in the names of the stages that these parameters make."""
+    runs = {*params.domains, *params.tasks}
+    for task in params.tasks:
+        for seed in params.train.seeds:
+            runs |= {f"{task}-{seed}"}
+            runs |= {f"{task}-{m}-{seed}" for m in (*params.methods, *params.oracles)}
+    return runs

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import torch
 
+from dah.costs import keep_costs
 from dah.data.digits import DOMAINS
 from dah.data.fetch import LAYOUTS
 from dah.errors import UserError
-from dah.leftovers import leftovers
+from dah.leftovers import leftovers, runs_of
 from dah.networks import build_trunk, check_source
 from dah.params import Params
-from stages.command import run
+from stages.command import COST, run
 
 KNOWN = {name: layout.images for name, layout in LAYOUTS.items() if layout} | {"digits": DOMAINS}
 
@@ -38,6 +39,7 @@ def main(params: Params, given: Namespace) -> None:
     for path in leftovers(given.data, params):
         print(f"removed {path}: nothing that is listed makes it")
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    keep_costs(COST, runs_of(params))
     print(f"{len(params.tasks)} tasks, {len(params.methods)} methods, {params.dah.bits} bits")
 
 

@@ -1,15 +1,18 @@
 """How every stage starts and ends: arguments in, one clear line for a user's mistake."""
 
 import sys
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
 from dah import params
+from dah.costs import record_cost
 from dah.errors import UserError
 from dah.params import Params
 
 PARAMS = Path("params.yaml")
+COST = Path("metrics/cost.json")
 KINDS = {"--domain": str, "--task": str, "--method": str, "--seed": int}
 
 
@@ -17,14 +20,19 @@ def run(main: Callable[[Params, Namespace], None], *arguments: str) -> None:
     """Call `main` with the validated parameters and the stage's named arguments.
 
     An argument ``--name`` takes a path, or what KINDS says, and is required. Exits with 1 after one
-    line on standard error where ``UserError`` is raised.
+    line on standard error where ``UserError`` is raised. What the work took goes to COST under the
+    stage's name in DVC, ``<stage>@<what KINDS lists>``.
     """
     module = sys.modules[main.__module__]
     parser = ArgumentParser(Path(module.__file__).stem, description=module.__doc__)
     for argument in arguments:
         parser.add_argument(argument, required=True, type=KINDS.get(argument, Path))
     given = parser.parse_args()
+    start = time.perf_counter()
     try:
         main(params.load(PARAMS), given)
+        matrix = "-".join(str(vars(given)[a[2:]]) for a in arguments if a in KINDS)
+        name = f"{parser.prog}@{matrix}" if matrix else parser.prog
+        record_cost(COST, name, time.perf_counter() - start)
     except UserError as error:
         sys.exit(f"{parser.prog}: {error}")

@@ -1,12 +1,15 @@
 """What other runs left is found, and what this run makes is not."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
-from dah.leftovers import leftovers
+from dah.leftovers import leftovers, runs_of
 from dah.params import load
 
-DEFAULT = load(Path(__file__).parents[1] / "params.yaml")
+ROOT = Path(__file__).parents[1]
+DEFAULT = load(ROOT / "params.yaml")
 MADE = (
     "images/hand.h5",
     "labels/print.csv",
@@ -42,3 +45,13 @@ def test_only_what_is_not_listed_is_left(tmp_path):
 def test_nothing_is_left_where_nothing_ran(tmp_path):
     """A fresh clone has no folders."""
     assert list(leftovers(tmp_path, DEFAULT)) == []
+
+
+def test_runs_are_named_as_dvc_names_them():
+    """Every stage that DVC makes of the default has its run here, and no run is without a stage."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "dvc", "stage", "list", "--name-only"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    runs = {name.split("@")[1] for name in listed.split() if "@" in name}
+    assert runs == runs_of(DEFAULT)

@@ -1,0 +1,36 @@
+"""Costs of stages: one changes, the others stay, and those of other runs go."""
+
+import numpy as np
+
+from dah.costs import keep_costs, peak_mebibytes, record_cost
+from dah.tables import read_json
+
+
+def test_a_stage_changes_its_own_cost(tmp_path):
+    """Names in order, whichever came first."""
+    path = tmp_path / "metrics/cost.json"
+    record_cost(path, "train@a-b-dah-0", 3.14159)
+    record_cost(path, "check", 1)
+    record_cost(path, "train@a-b-dah-0", 2)
+    costs = read_json(path)
+    assert list(costs["seconds"].items()) == [("check", 1), ("train@a-b-dah-0", 2)]
+    assert set(costs["peak_mebibytes"]) == set(costs["seconds"])
+
+
+def test_costs_of_other_runs_go(tmp_path):
+    """Stages without a matrix stay."""
+    path = tmp_path / "cost.json"
+    for stage in ("fetch", "resize@a", "resize@z", "train@a-b-dah-0", "train@a-b-dah-1"):
+        record_cost(path, stage, 1)
+    keep_costs(path, {"a", "a-b-dah-0"})
+    assert set(read_json(path)["seconds"]) == {"fetch", "resize@a", "train@a-b-dah-0"}
+    keep_costs(tmp_path / "none.json", set())
+    assert not (tmp_path / "none.json").exists()
+
+
+def test_the_peak_grows_with_what_is_held():
+    """By a hundred mebibytes that are written to."""
+    before = peak_mebibytes()
+    held = np.ones(before * 2**17 + 100 * 2**17)
+    assert peak_mebibytes() >= before + 90
+    assert held[0] == 1
