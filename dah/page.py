@@ -104,14 +104,16 @@ def _task(task: str, record: Mapping[str, Any], images: Mapping[str, np.ndarray]
     for method, queries in record["nearest"].items():
         parts.append(
             f"<h3>Nearest images by the codes of {escape(method)}</h3>\n<p>A query, then the"
-            " target images of the smallest Hamming distance: the same category or another"
+            " target images of the smallest Hamming distance: the same category or another</p>"
         )
         parts += [_neighbours(query, categories, images) for query in queries]
     for method, of in record["points"].items():
         labels = [np.array(of[f"{side}_labels"]) for side in ("source", "target")]
         names = dict(enumerate(categories))
         points = np.array(of["source"]), np.array(of["target"])
-        parts.append(f"<h3>Map of fc7, {escape(method)}</h3>\n<p>t-SNE of a sample (Figure 3b-d)")
+        parts.append(
+            f"<h3>Map of fc7, {escape(method)}</h3>\n<p>t-SNE of a sample (Figures 3b-d)</p>"
+        )
         parts.append(_image(f"t-SNE of {method} on {task}", domain_map(*points, *labels, names)))
     confusion = {method: np.array(of) for method, of in record["confusion"].items()}
     for method, counts in confusion.items():
@@ -139,10 +141,10 @@ def _neighbours(
             f"<figcaption>{escape(mark)} {escape(category)}</figcaption></figure>"
         )
 
-    figures = [picture("query", query, "?")]
+    figures = [picture("query", query, "query:")]
     for of in query["nearest"]:
         right = of["label"] == query["label"]
-        mark = f"{chr(0x2713) if right else chr(0x2717)} {of['distance']}"
+        mark = f"{chr(0x2713) if right else chr(0x2717)} {of['distance']} bits:"
         figures.append(picture("right" if right else "wrong", of, mark))
     return "<div class=row>" + "\n".join(figures) + "</div>"
 

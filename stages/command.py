@@ -1,5 +1,6 @@
 """How every stage starts and ends: arguments in, one clear line for a user's mistake."""
 
+import os
 import sys
 import time
 from argparse import ArgumentParser, Namespace
@@ -20,8 +21,8 @@ def run(main: Callable[[Params, Namespace], None], *arguments: str) -> None:
     """Call `main` with the validated parameters and the stage's named arguments.
 
     An argument ``--name`` takes a path, or what KINDS says, and is required. Exits with 1 after one
-    line on standard error where ``UserError`` is raised. What the work took goes to COST under the
-    stage's name in DVC, ``<stage>@<what KINDS lists>``.
+    line on standard error where ``UserError`` is raised. Where DVC runs the stage, what the work
+    took goes to COST under its name there.
     """
     module = sys.modules[main.__module__]
     parser = ArgumentParser(Path(module.__file__).stem, description=module.__doc__)
@@ -31,8 +32,8 @@ def run(main: Callable[[Params, Namespace], None], *arguments: str) -> None:
     start = time.perf_counter()
     try:
         main(params.load(PARAMS), given)
-        matrix = "-".join(str(vars(given)[a[2:]]) for a in arguments if a in KINDS)
-        name = f"{parser.prog}@{matrix}" if matrix else parser.prog
-        record_cost(COST, name, time.perf_counter() - start)
+        stage = os.environ.get("DVC_STAGE")
+        if stage is not None:
+            record_cost(COST, stage, time.perf_counter() - start)
     except UserError as error:
         sys.exit(f"{parser.prog}: {error}")

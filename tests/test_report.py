@@ -98,9 +98,9 @@ def test_right_and_wrong_neighbours_are_marked():
     html = whole({"p-h": FIGURES}, **DRAWN)
     shown = re.findall(r"<figure class=(\w+)>.*?<figcaption>(.*?)</figcaption>", html)
     assert shown == [
-        ("query", "? m&lt;g"),
-        ("right", "\u2713 3 m&lt;g"),
-        ("wrong", "\u2717 7 pen"),
+        ("query", "query: m&lt;g"),
+        ("right", "\u2713 3 bits: m&lt;g"),
+        ("wrong", "\u2717 7 bits: pen"),
     ]
     assert html.count("data:image/jpeg") == 3
 
