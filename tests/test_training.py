@@ -363,7 +363,7 @@ def test_a_limited_gradient_makes_short_steps():
         head = Head(6, 4, bottleneck=5)
         before = torch.cat([p.detach().clone().ravel() for p in head.parameters()])
         options = replace(DEFAULT.train, epochs=1, weight_decay=0.0, clip=clip)
-        list(fit(head, x, y, x + 1, lambda rows, _: rows, "dah", dah, DEFAULT.softmax, options, 0))
+        list(fit(head, x, y, x + 1, lambda rows, *_: rows, "dah", dah, DEFAULT.softmax, options, 0))
         after = torch.cat([p.detach().ravel() for p in head.parameters()])
         lengths.append((after - before).norm().item())
     assert lengths[1] <= 2 * DEFAULT.train.learning_rate * 1e-3 < lengths[0]
