@@ -15,7 +15,7 @@ View = Callable[[Tensor, torch.Generator, int, slice], Tensor]
 
 def as_float(pixels: Tensor) -> Tensor:
     """uint8 ``(n, s, s, 3)`` to float32 ``(n, 3, s, s)`` in [0, 1]."""
-    return pixels.permute(0, 3, 1, 2).float() / 255
+    return pixels.permute(0, 3, 1, 2).float().div_(255)
 
 
 def centre_crop(pixels: Tensor, size: int) -> Tensor:
@@ -77,7 +77,7 @@ def augment(
     views = grid_sample(as_float(pixels), grid, padding_mode="border", align_corners=False)
     normal = torch.randn(batch, 3, generator=rng, device=rng.device)[share]
     shift = options.colour * normal @ deviation.to(rng.device).T
-    return (views + shift[:, :, None, None]).clamp(0, 1)
+    return views.add_(shift[:, :, None, None]).clamp_(0, 1)
 
 
 def random_view(finetune: str, size: int, options: Augment, *sets: np.ndarray) -> View:
