@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from numpy.testing import assert_allclose
 from torch import nn
 from torch.testing import assert_close
 
 from dah import params
-from dah.data.augment import augment
+from dah.data.augment import as_float, augment
 from dah.distributed import (
     SharedBatchNorm,
     gather,
@@ -25,6 +26,7 @@ from dah.distributed import (
     shared_over_processes,
     shares,
 )
+from dah.encoding import activations
 from dah.errors import UserError
 from dah.methods import Batch, terms_of
 from dah.networks import Network
@@ -100,12 +102,19 @@ def training(method):
     return net.state_dict(), records
 
 
+def encoding():
+    """fc7 and outputs of eleven images in evaluation mode, and of none of a share's own."""
+    sides = (activations(network(), images(n, 4)[:, 1:9, 1:9], as_float) for n in (11, 1))
+    return [(side.fc7, side.u) for side in sides]
+
+
 def everything():
     return {
         "first": is_first(),
         "moments": moments(),
         "double": gradients(torch.float64),
         "single": gradients(torch.float32),
+        "encoding": encoding(),
         "training": {method: training(method) for method in METHODS},
     }
 
@@ -133,7 +142,7 @@ def ranks(request, tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     torch.multiprocessing.spawn(work, (request.param, port, folder), request.param)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(request.param)]
+    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(request.param)]
 
 
 def test_batch_norm_is_that_of_all_rows(alone, ranks):
@@ -168,6 +177,14 @@ def test_training_is_that_of_one_process(alone, ranks, method):
             assert_close(own_state[name], value, rtol=1e-4, atol=1e-5)
         for own, record in zip(own_records, records, strict=True):
             assert_close(own, record, rtol=1e-4, atol=1e-4)
+
+
+def test_encoding_is_that_of_one_process(alone, ranks):
+    """Every process has the activations of all images, in their order, even where it has none."""
+    for rank in ranks:
+        for own, whole in zip(rank["encoding"], alone["encoding"], strict=True):
+            for own_part, part in zip(own, whole, strict=True):
+                assert_allclose(own_part, part, rtol=1e-5, atol=1e-6)
 
 
 def test_all_processes_end_with_the_same_bits(ranks):
