@@ -89,6 +89,8 @@ def fit(
     sgd = optimiser(network, critic, options)
     learnt = [parameter for group in sgd.param_groups for parameter in group["params"]]
     forward = shared_over_processes(network)
+    if options.compile:
+        forward = torch.compile(forward)
     critic = None if critic is None else shared_over_processes(critic)
     steps, step = options.epochs * -(-len(target) // size), 0
     for epoch in range(options.epochs):
@@ -103,7 +105,10 @@ def fit(
             if sees_target(method):
                 after = slice(max(0, share.start - size), max(0, share.stop - size))
                 inputs = torch.cat([inputs, target[t[after]]])
-            outputs = exchanged(forward(view(inputs, noise, whole, share)), whole)
+            images = view(inputs, noise, whole, share)
+            with torch.autocast(device.type, torch.bfloat16, options.precision == "bf16"):
+                outputs = forward(images)
+            outputs = exchanged(outputs, whole)
             batch = Batch(
                 source=outputs.rows(slice(size)),
                 target=outputs.rows(slice(size, None)) if sees_target(method) else None,
@@ -128,12 +133,17 @@ def fit(
 
 
 def exchanged(outputs: Outputs, batch: int) -> Outputs:
-    """The outputs of all `batch` images from this process's share of them, in one exchange."""
-    if processes() == 1:
-        return outputs
-    parts = [*outputs.layers, outputs.u]
-    joined = gather(torch.cat(parts, dim=1), batch)
-    *layers, u = joined.split([part.shape[1] for part in parts], dim=1)
+    """The outputs of all `batch` images from this process's share of them, in one exchange.
+
+    At least float32, so that the losses do not see the digits that bfloat16 lacks.
+    """
+    parts = [
+        x.to(torch.promote_types(x.dtype, torch.float32)) for x in (*outputs.layers, outputs.u)
+    ]
+    if processes() > 1:
+        widths = [part.shape[1] for part in parts]
+        parts = gather(torch.cat(parts, dim=1), batch).split(widths, dim=1)
+    *layers, u = parts
     return Outputs(tuple(layers), u)
 
 

@@ -76,18 +76,21 @@ def augment(
     grid = affine_grid(theta, [n, 3, size, size], align_corners=False)
     views = grid_sample(as_float(pixels), grid, padding_mode="border", align_corners=False)
     normal = torch.randn(batch, 3, generator=rng, device=rng.device)[share]
-    shift = options.colour * normal @ deviation.to(rng.device).T
+    shift = options.colour * normal @ deviation.T
     return views.add_(shift[:, :, None, None]).clamp_(0, 1)
 
 
-def random_view(finetune: str, size: int, options: Augment, *sets: np.ndarray) -> View:
+def random_view(
+    finetune: str, size: int, options: Augment, device: torch.device, *sets: np.ndarray
+) -> View:
     """How training looks at its inputs: at random views of pixels, at activations as they are.
 
-    `sets` are the images whose colours the shifts follow; `finetune` as in ``read_inputs``.
+    `sets` are the images whose colours the shifts follow; `finetune` as in ``read_inputs``; the
+    views are made on `device`.
     """
     if finetune == "head":
         return lambda rows, *_: rows
-    deviation = colour_deviation(*sets)
+    deviation = colour_deviation(*sets).to(device)
     return partial(augment, size=size, options=options, deviation=deviation)
 
 
