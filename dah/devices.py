@@ -1,4 +1,4 @@
-"""Where networks run, and that they do the same there each time."""
+"""Where networks run, with which precision, and that they do the same there each time."""
 
 import torch
 
@@ -22,3 +22,13 @@ def make_repeatable(device: torch.device, seed: int) -> None:
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.manual_seed(seed)
+
+
+def use_precision(name: str) -> None:
+    """How a GPU multiplies float32: exactly (``fp32``), else with ten-bit mantissas (``tf32``).
+
+    Under ``bf16`` that holds for what torch.autocast leaves in float32. A CPU is always exact.
+    """
+    digits = "ieee" if name == "fp32" else "tf32"
+    torch.backends.cuda.matmul.fp32_precision = digits
+    torch.backends.cudnn.conv.fp32_precision = digits

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from dah.artifacts import Codes
 from dah.codes import pack, unpack
 from dah.data.tasks import Lists
+from dah.distributed import gather, own_share
 from dah.domains import domain_error
 from dah.linalg import centred, row_space
 from dah.losses import category_log_probabilities
@@ -34,15 +35,16 @@ def activations(
 ) -> Activations:
     """fc7 and u of all rows of `inputs`, in evaluation mode, `view` applied to each batch.
 
-    `network` is a ``Network`` or the ``Head`` of one with an fc7 of its own.
+    `network` is a ``Network`` or the ``Head`` of one with an fc7 of its own. Within a
+    ``process_group`` each process computes its share of the rows; all get the whole.
     """
     network.eval()
     fc7, u = [], []
-    for batch in inputs.split(BATCH):
+    for batch in inputs[own_share(len(inputs))].split(BATCH):
         outputs = network(view(batch))
-        fc7.append(outputs.layers[-2].float().cpu())
-        u.append(outputs.u.float().cpu())
-    return Activations(torch.cat(fc7).numpy(), torch.cat(u).numpy())
+        fc7.append(outputs.layers[-2].float())
+        u.append(outputs.u.float())
+    return Activations(*(gather(torch.cat(part), len(inputs)).cpu().numpy() for part in (fc7, u)))
 
 
 def probabilities(ut: np.ndarray, us: np.ndarray, ys: np.ndarray, categories: int) -> np.ndarray:

@@ -6,11 +6,13 @@ a mean over quadruples and kernels. Every term is a scalar of the inputs' dtype,
 and finite for finite inputs. Venkateswara et al., CVPR 2017.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import softplus
 
-OCTAVES = range(-8, 9)
 SMALLEST_SIGMA = 1e-30  # of equal activations: 2^8 / sigma must stay finite in float32
 
 
@@ -32,14 +34,47 @@ def mk_mmd(xs: Tensor, xt: Tensor) -> Tensor:
             f"source and target need one shape (n, D) with n >= 2, found {tuple(xs.shape)} and"
             f" {tuple(xt.shape)}: draw as many target images as source images"
         )
-    half = len(xs) // 2
-    (s1, s2), (t1, t2) = ((x[:half], x[half : 2 * half]) for x in (xs, xt))
-    pairs = ((s1, s2), (t1, t2), (s1, t2), (s2, t1))
-    squared = torch.stack([(x - y).square().sum(dim=1) for x, y in pairs])
+    squared = _QuadrupleDistances.apply(xs, xt)
     sigma = squared.detach().median().clamp_min(SMALLEST_SIGMA)
-    shares = torch.tensor([2.0**-q for q in OCTAVES], dtype=squared.dtype, device=squared.device)
-    k = torch.exp(-squared[..., None] / sigma * shares).mean(dim=2)
+    octaves = torch.arange(-8, 9, device=squared.device, dtype=squared.dtype)
+    k = torch.exp(-squared[..., None] / sigma * torch.exp2(-octaves)).mean(dim=2)
     return (k[0] + k[1] - k[2] - k[3]).mean()
+
+
+class _QuadrupleDistances(torch.autograd.Function):
+    """||s1 - s2||^2, ||t1 - t2||^2, ||s1 - t2||^2, ||s2 - t1||^2 of all quadruples, ``(4, n/2)``.
+
+    The gradient of ||x - y||^2 is 2 (x - y) in x, its opposite in y. Written out because every row
+    takes part in two distances: autograd would add them up in full-size copies of both samples.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, xs: Tensor, xt: Tensor) -> Tensor:
+        half = len(xs) // 2
+        (s1, s2), (t1, t2) = ((x[:half], x[half : 2 * half]) for x in (xs, xt))
+        differences = [s1 - s2, t1 - t2, s1 - t2, s2 - t1]
+        ctx.save_for_backward(*differences)
+        ctx.rows = len(xs)
+        return torch.stack([difference.square().sum(dim=1) for difference in differences])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        (ss, tt, st, ts), weights = ctx.saved_tensors, 2 * gradient[..., None]
+        half, width = ss.shape
+        gs, gt = (ss.new_empty(ctx.rows, width) for _ in range(2))
+        for g in (gs, gt):
+            g[2 * half :] = 0
+        (g_s1, g_s2), (g_t1, g_t2) = ((g[:half], g[half : 2 * half]) for g in (gs, gt))
+        torch.neg(torch.mul(weights[0], ss, out=g_s1), out=g_s2)
+        torch.neg(torch.mul(weights[1], tt, out=g_t1), out=g_t2)
+        pull = weights[2] * st
+        g_s1 += pull
+        g_t2 -= pull
+        torch.mul(weights[3], ts, out=pull)
+        g_s2 += pull
+        g_t1 -= pull
+        return gs, gt
 
 
 def supervised_hash_loss(u: Tensor, y: Tensor, like_weight: float) -> Tensor:

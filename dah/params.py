@@ -76,6 +76,9 @@ class Train:
     clip: Positive | None
     augment: Augment
     device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["fp32", "tf32", "bf16"]
+    compile: bool
+    processes: Count
     seeds: tuple[Seed, ...]
 
 

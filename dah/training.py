@@ -10,8 +10,10 @@ from torch.optim import SGD
 
 from dah.data.augment import View
 from dah.data.batches import source_batches, target_batches
+from dah.distributed import gather, own_share, processes, shared_over_processes
 from dah.errors import UserError
 from dah.methods import SOFTMAX, Batch, sees_target, terms_of
+from dah.networks import Outputs
 from dah.networks.adversary import Critic
 from dah.params import Dah, Softmax, Train
 
@@ -42,7 +44,8 @@ def optimiser(network: nn.Module, critic: nn.Module | None, options: Train) -> S
             decay = 0.0 if bias else options.weight_decay
             if chosen and factor:
                 groups.append({"params": chosen, "factor": factor, "weight_decay": decay})
-    return SGD(groups, lr=options.learning_rate, momentum=options.momentum)
+    fused = True if named[0][1].is_cuda else None
+    return SGD(groups, lr=options.learning_rate, momentum=options.momentum, fused=fused)
 
 
 def fit(
@@ -64,8 +67,10 @@ def fit(
     and as many of the target, in one forward pass, so that batch norm sees both. `source` and
     `target` are whatever `view` turns into the network's input, row by row, with randomness of its
     own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one device. `seed` is that
-    of batches and views. The methods with a softmax learn at their own rates. Raises ``UserError``
-    when a loss is not finite, before it reaches the weights' file.
+    of batches and views. The methods with a softmax learn at their own rates. Within a
+    ``process_group`` each process calls it alike and computes its share of every batch; weights and
+    records are the same in all, and those of one process up to rounding. Raises ``UserError`` when
+    a loss is not finite, before it reaches the weights' file.
     """
     device = source.device
     if method in SOFTMAX:
@@ -73,6 +78,8 @@ def fit(
         options = replace(options, learning_rate=rates[0], final_learning_rate=rates[1])
     categories = len(labels.unique())
     size = categories * dah.samples_per_class
+    whole = 2 * size if sees_target(method) else size
+    share = own_share(whole)
     draw = torch.Generator().manual_seed(seed)
     noise = torch.Generator(device).manual_seed(seed)
     batches = source_batches(labels.cpu(), dah.samples_per_class, draw)
@@ -81,21 +88,31 @@ def fit(
     critic = Critic(head.fc8.in_features).to(device) if method == "dann" else None
     sgd = optimiser(network, critic, options)
     learnt = [parameter for group in sgd.param_groups for parameter in group["params"]]
+    forward = shared_over_processes(network)
+    if options.compile:
+        forward = torch.compile(forward)
+    critic = None if critic is None else shared_over_processes(critic)
     steps, step = options.epochs * -(-len(target) // size), 0
     for epoch in range(options.epochs):
         for group in sgd.param_groups:
             group["lr"] = group["factor"] * learning_rate(epoch, options)
         history = []
-        for target_rows in target_batches(len(target), size, draw):
-            source_rows = next(batches).to(device)
-            inputs = source[source_rows]
+        target_rows = torch.stack(list(target_batches(len(target), size, draw)))
+        source_rows = torch.stack([next(batches) for _ in target_rows])
+        rows = source_rows.to(device), target_rows.to(device)  # all at once: a copy waits for a GPU
+        for s, t in zip(*rows, strict=True):
+            inputs = source[s[share]]
             if sees_target(method):
-                inputs = torch.cat([inputs, target[target_rows.to(device)]])
-            outputs = network(view(inputs, noise))
+                after = slice(max(0, share.start - size), max(0, share.stop - size))
+                inputs = torch.cat([inputs, target[t[after]]])
+            images = view(inputs, noise, whole, share)
+            with torch.autocast(device.type, torch.bfloat16, options.precision == "bf16"):
+                outputs = forward(images)
+            outputs = exchanged(outputs, whole)
             batch = Batch(
                 source=outputs.rows(slice(size)),
                 target=outputs.rows(slice(size, None)) if sees_target(method) else None,
-                y=labels[source_rows],
+                y=labels[s],
                 categories=categories,
                 progress=step / steps,
                 critic=critic,
@@ -113,6 +130,21 @@ def fit(
         record = dict(zip([*terms, "objective"], means, strict=True))
         check_finite(record, epoch)
         yield {**record, "learning_rate": learning_rate(epoch, options)}
+
+
+def exchanged(outputs: Outputs, batch: int) -> Outputs:
+    """The outputs of all `batch` images from this process's share of them, in one exchange.
+
+    At least float32, so that the losses do not see the digits that bfloat16 lacks.
+    """
+    parts = [
+        x.to(torch.promote_types(x.dtype, torch.float32)) for x in (*outputs.layers, outputs.u)
+    ]
+    if processes() > 1:
+        widths = [part.shape[1] for part in parts]
+        parts = gather(torch.cat(parts, dim=1), batch).split(widths, dim=1)
+    *layers, u = parts
+    return Outputs(tuple(layers), u)
 
 
 def check_finite(record: dict[str, float], epoch: int) -> None:

@@ -11,16 +11,18 @@ from dah.data.augment import plain_view
 from dah.data.pictures import read_inputs
 from dah.data.tasks import read_lists
 from dah.devices import choose_device
+from dah.distributed import is_first
 from dah.encoding import activations, codes_of
 from dah.params import Params
-from stages.command import run
+from stages.processes import run_shared
 
 
 def main(params: Params, given: Namespace) -> None:
     device, finetune = choose_device(params.train.device), params.train.finetune
     lists, domains = read_lists(given.lists), params.domains_of(given.task)
     sides = None
-    for method in (bar := tqdm(params.methods, f"encode {given.task}", unit="method")):
+    title, silent = f"encode {given.task}", not is_first()
+    for method in (bar := tqdm(params.methods, title, unit="method", disable=silent)):
         bar.set_postfix(method=method)
         network = load_network(given.models / f"{method}.pt").to(device)
         size = network.input_size
@@ -29,9 +31,10 @@ def main(params: Params, given: Namespace) -> None:
             sides = [torch.from_numpy(side).to(device) for side in read]
         encoder, view = network.learner(finetune), plain_view(finetune, size)
         source, target = (activations(encoder, side, view) for side in sides)
-        codes = codes_of(source, target, lists, network, given.seed)
-        write_codes(given.out / f"{method}.h5", codes)
+        if is_first():
+            codes = codes_of(source, target, lists, network, given.seed)
+            write_codes(given.out / f"{method}.h5", codes)
 
 
 if __name__ == "__main__":
-    run(main, "--task", "--seed", "--models", "--images", "--features", "--lists", "--out")
+    run_shared(main, "--task", "--seed", "--models", "--images", "--features", "--lists", "--out")

@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -10,8 +9,9 @@ from dah.artifacts import read_images, write_features
 from dah.checkpoints import load_trunk
 from dah.data.augment import centre_crop
 from dah.devices import choose_device
+from dah.distributed import gather, is_first, own_share
 from dah.params import Params
-from stages.command import run
+from stages.processes import run_shared
 
 BATCH = {"cpu": 32, "cuda": 256}  # images: beyond 32 a CPU's caches overflow
 
@@ -20,13 +20,16 @@ def main(params: Params, given: Namespace) -> None:
     device = choose_device(params.train.device)
     trunk = load_trunk(given.backbone).to(device, memory_format=torch.channels_last).eval()
     images, ids = read_images(given.images)
-    batches = torch.from_numpy(images).split(BATCH[device.type])
+    batches = torch.from_numpy(images[own_share(len(images))]).split(BATCH[device.type])
+    title, silent = f"features {given.images.stem}", not is_first()
     fc7 = []
     with torch.inference_mode():
-        for batch in tqdm(batches, f"features {given.images.stem}", unit="batch"):
-            fc7.append(trunk(centre_crop(batch.to(device), trunk.input_size))[-1].cpu().numpy())
-    write_features(given.out, np.concatenate(fc7), ids)
+        for batch in tqdm(batches, title, unit="batch", disable=silent):
+            fc7.append(trunk(centre_crop(batch.to(device), trunk.input_size))[-1])
+        whole = gather(torch.cat(fc7), len(images)).cpu().numpy()
+    if is_first():
+        write_features(given.out, whole, ids)
 
 
 if __name__ == "__main__":
-    run(main, "--images", "--backbone", "--out")
+    run_shared(main, "--images", "--backbone", "--out")

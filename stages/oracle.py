@@ -15,19 +15,21 @@ from dah.codes import pack
 from dah.data.augment import plain_view, random_view
 from dah.data.pictures import read_inputs
 from dah.data.tasks import oracle_lists, read_lists, read_truth
-from dah.devices import choose_device, make_repeatable
+from dah.devices import choose_device, make_repeatable, use_precision
+from dah.distributed import is_first
 from dah.encoding import activations
 from dah.errors import UserError
 from dah.networks import build_network
 from dah.params import Params
 from dah.training import fit
-from stages.command import run
+from stages.processes import run_shared
 
 
 def main(params: Params, given: Namespace) -> None:
     options, finetune, bits = params.train, params.train.finetune, params.dah.bits
     device = choose_device(options.device)
     make_repeatable(device, given.seed)
+    use_precision(options.precision)
     truth, lists = read_truth(given.truth), read_lists(given.lists)
     if not truth.known:
         raise UserError(
@@ -40,20 +42,22 @@ def main(params: Params, given: Namespace) -> None:
     learner = build_network(trunk, bits, options.bottleneck, finetune).to(device).learner(finetune)
     size, domains = trunk.input_size, (domain, domain)
     known, whole = read_inputs(given.images, given.features, domains, known_lists, size, finetune)
-    view = random_view(finetune, size, options.augment, known)
+    view = random_view(finetune, size, options.augment, device, known)
     arrays = known, known_lists.source_labels, whole
     data, weights = (torch.from_numpy(a).to(device) for a in arrays), (params.dah, params.softmax)
     epochs = fit(learner, *data, view, "noda", *weights, options, given.seed)
     title = f"{given.method} {given.task}"
-    for record in (bar := tqdm(epochs, title, options.epochs, unit="epoch")):
+    bar = tqdm(epochs, title, options.epochs, unit="epoch", disable=not is_first())
+    for record in bar:
         bar.set_postfix(objective=record["objective"])
     inputs = torch.from_numpy(whole).to(device)
     codes = pack(activations(learner, inputs, plain_view(finetune, size)).u)
     oracle = Codes(bits, codes[:0], [], codes, lists.target_ids)
-    write_codes(given.out / f"{given.method}.h5", oracle)
+    if is_first():
+        write_codes(given.out / f"{given.method}.h5", oracle)
 
 
 if __name__ == "__main__":
     names = "task", "method", "seed"
     paths = "backbone", "images", "features", "lists", "truth", "out"
-    run(main, *(f"--{name}" for name in (*names, *paths)))
+    run_shared(main, *(f"--{name}" for name in (*names, *paths)))

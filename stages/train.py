@@ -1,6 +1,7 @@
 """Train one deep method on one task with one seed; training curves by DVCLive."""
 
 from argparse import Namespace
+from collections import deque
 
 import torch
 from dvclive import Live
@@ -10,18 +11,20 @@ from dah.checkpoints import load_trunk, write_model
 from dah.data.augment import random_view
 from dah.data.pictures import read_inputs
 from dah.data.tasks import read_lists
-from dah.devices import choose_device, make_repeatable
+from dah.devices import choose_device, make_repeatable, use_precision
+from dah.distributed import is_first
 from dah.methods import SOFTMAX, sees_target
 from dah.networks import build_network
 from dah.params import Params
 from dah.training import fit
-from stages.command import run
+from stages.processes import run_shared
 
 
 def main(params: Params, given: Namespace) -> None:
     options = params.train
     device = choose_device(options.device)
     make_repeatable(device, given.seed)
+    use_precision(options.precision)
     lists, domains = read_lists(given.lists), params.domains_of(given.task)
     trunk = load_trunk(given.backbone)
     softmax = given.method in SOFTMAX
@@ -31,11 +34,14 @@ def main(params: Params, given: Namespace) -> None:
     size, finetune = trunk.input_size, options.finetune
     source, target = read_inputs(given.images, given.features, domains, lists, size, finetune)
     seen = (source, target) if sees_target(given.method) else (source,)
-    view = random_view(finetune, size, options.augment, *seen)
+    view = random_view(finetune, size, options.augment, device, *seen)
     arrays = source, lists.source_labels, target
     data = (torch.from_numpy(rows).to(device) for rows in arrays)
     learner, weights = network.learner(finetune), (params.dah, params.softmax)
     epochs = fit(learner, *data, view, given.method, *weights, options, given.seed)
+    if not is_first():
+        deque(epochs, maxlen=0)
+        return
     bar = tqdm(epochs, f"train {given.task} {given.method}", options.epochs, unit="epoch")
     with Live(str(given.curves), dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
         for record in bar:
@@ -50,4 +56,4 @@ def main(params: Params, given: Namespace) -> None:
 if __name__ == "__main__":
     names = "task", "method", "seed"
     paths = "backbone", "images", "features", "lists", "out", "curves"
-    run(main, *(f"--{name}" for name in (*names, *paths)))
+    run_shared(main, *(f"--{name}" for name in (*names, *paths)))

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from dah import losses
 from dah.losses import (
     category_log_probabilities,
     mk_mmd,
@@ -195,6 +196,29 @@ def test_gradient_of_mmd_equals_finite_differences_at_a_fixed_bandwidth():
     assert torch.autograd.gradcheck(held, (xs, xt))
     ours = torch.autograd.grad(mk_mmd(xs, xt), (xs, xt))
     assert_close(ours, torch.autograd.grad(held(xs, xt), (xs, xt)))
+
+
+@pytest.mark.parametrize("rows", [2, 5, 8])
+def test_gradient_of_the_quadruples_distances_equals_finite_differences(rows):
+    """The one written by hand, a left-out last row included."""
+    samples = random(rows, 3), random(rows, 3, seed=1)
+    assert torch.autograd.gradcheck(losses._QuadrupleDistances.apply, samples)
+
+
+def test_mmd_keeps_no_more_than_its_differences():
+    """What waits for the backward pass is as large as both samples, whatever batch and width."""
+    for rows, width in ((8, 50), (32, 50), (32, 400)):
+        kept = {}
+
+        def note(tensor, kept=kept):
+            kept[tensor.data_ptr()] = tensor.numel()
+            return tensor
+
+        xs, xt = random(rows, width), random(rows, width, seed=1)
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            mk_mmd(xs, xt)
+        kernels = 4 * (rows // 2) * 17
+        assert sum(kept.values()) <= 2 * rows * width + 4 * kernels
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -1.0, 1e4])

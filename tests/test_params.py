@@ -82,6 +82,13 @@ def test_a_missing_key_is_named(tmp_path, key):
         ("train", 3, "section train must hold keys with values, found 3"),
         ("train.learning_rate", 0, "train.learning_rate must be above 0"),
         ("train.device", "gpu", "train.device must be one of auto, cpu, cuda, found 'gpu'"),
+        (
+            "train.precision",
+            "fp16",
+            "train.precision must be one of fp32, tf32, bf16, found 'fp16'",
+        ),
+        ("train.compile", "yes", "train.compile must be true or false"),
+        ("train.processes", 0, "train.processes must be at least 1, found 0"),
         ("train.augment.flip", 1, "train.augment.flip must be true or false"),
         ("methods", [], "methods is an empty list; it needs at least one entry"),
         ("methods", ["dah", "dann9"], r"methods\[1\] must be one of .*, found 'dann9'"),

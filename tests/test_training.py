@@ -14,13 +14,13 @@ from torch.testing import assert_close
 from dah import params
 from dah.data.augment import as_float, augment, centre_crop, colour_deviation
 from dah.data.batches import source_batches, target_batches
-from dah.devices import choose_device
+from dah.devices import choose_device, use_precision
 from dah.errors import UserError
 from dah.losses import mk_mmd
 from dah.methods import SOFTMAX, Batch, sees_target, terms_of
 from dah.networks import Head, Network, Outputs, build_trunk
 from dah.networks.adversary import Critic, reversal_weight
-from dah.training import check_finite, fit, learning_rate, optimiser
+from dah.training import check_finite, exchanged, fit, learning_rate, optimiser
 
 DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
 
@@ -363,7 +363,7 @@ def test_a_limited_gradient_makes_short_steps():
         head = Head(6, 4, bottleneck=5)
         before = torch.cat([p.detach().clone().ravel() for p in head.parameters()])
         options = replace(DEFAULT.train, epochs=1, weight_decay=0.0, clip=clip)
-        list(fit(head, x, y, x + 1, lambda rows, _: rows, "dah", dah, DEFAULT.softmax, options, 0))
+        list(fit(head, x, y, x + 1, lambda rows, *_: rows, "dah", dah, DEFAULT.softmax, options, 0))
         after = torch.cat([p.detach().ravel() for p in head.parameters()])
         lengths.append((after - before).norm().item())
     assert lengths[1] <= 2 * DEFAULT.train.learning_rate * 1e-3 < lengths[0]
@@ -375,6 +375,45 @@ def test_divergence_is_an_error_with_its_term_and_remedy():
         small_fit(learning_rate=1e25, final_learning_rate=1e25)
     with pytest.raises(UserError, match="diverged in epoch 3: mmd is nan"):
         check_finite({"hash": 1.0, "mmd": float("nan")}, 3)
+
+
+def test_losses_are_in_float32_whatever_the_network_computes_in():
+    """Every output is widened, exactly; float64 stays."""
+    for given, seen in (("bfloat16", "float32"), ("float32", "float32"), ("float64", "float64")):
+        x = torch.randn(4, 3, generator=generator()).to(getattr(torch, given))
+        outputs = exchanged(Outputs((x, 2 * x), 3 * x), 4)
+        assert_close(outputs.layers, (x.to(getattr(torch, seen)), (2 * x).to(getattr(torch, seen))))
+        assert_close(outputs.u, (3 * x).to(getattr(torch, seen)))
+
+
+def test_bfloat16_learns_float32_weights():
+    """Rounded to eight bits on the way, the terms are near those of float32, and not the same."""
+    exact, records = small_fit("noda")
+    rounded, near = small_fit("noda", precision="bf16")
+    assert {value.dtype for value in rounded.parameters()} == {torch.float32}
+    assert not torch.equal(rounded.head.fc8.weight, exact.head.fc8.weight)
+    assert_close(near[0]["hash"], records[0]["hash"], rtol=0.2, atol=0)
+
+
+def test_the_network_is_compiled_on_demand(monkeypatch):
+    """Once, and only where train.compile says so."""
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda network: compiled.append(network) or network)
+    small_fit()
+    assert compiled == []
+    network, _ = small_fit(compile=True)
+    assert compiled == [network]
+
+
+def test_precision_is_that_of_matrices_and_convolutions():
+    """fp32 is exact; tf32, and what bf16 leaves, is not."""
+    parts = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    before = [part.fp32_precision for part in parts]
+    for name, digits in (("tf32", "tf32"), ("fp32", "ieee"), ("bf16", "tf32")):
+        use_precision(name)
+        assert [part.fp32_precision for part in parts] == [digits, digits]
+    for part, digits in zip(parts, before, strict=True):
+        part.fp32_precision = digits
 
 
 def test_a_missing_gpu_is_said_so(monkeypatch):

@@ -10,12 +10,12 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from dah.params import Augment
 
-View = Callable[[Tensor, torch.Generator], Tensor]
+View = Callable[[Tensor, torch.Generator, int, slice], Tensor]
 
 
 def as_float(pixels: Tensor) -> Tensor:
     """uint8 ``(n, s, s, 3)`` to float32 ``(n, 3, s, s)`` in [0, 1]."""
-    return pixels.permute(0, 3, 1, 2).float() / 255
+    return pixels.permute(0, 3, 1, 2).float().div_(255)
 
 
 def centre_crop(pixels: Tensor, size: int) -> Tensor:
@@ -43,7 +43,14 @@ def colour_deviation(*sets: np.ndarray) -> Tensor:
 
 
 def augment(
-    pixels: Tensor, rng: torch.Generator, *, size: int, options: Augment, deviation: Tensor
+    pixels: Tensor,
+    rng: torch.Generator,
+    batch: int | None = None,
+    share: slice = slice(None),
+    *,
+    size: int,
+    options: Augment,
+    deviation: Tensor,
 ) -> Tensor:
     """A random view of every image.
 
@@ -52,10 +59,12 @@ def augment(
     position and is resampled bilinearly; half of the images are mirrored if ``options.flip``; a
     colour of ``options.colour`` times the pixels' deviation is added. Images uint8
     ``(n, s, s, 3)``, s >= size; deviation ``(3, 3)`` of ``colour_deviation``; all on the device of
-    ``rng``. Returns float32 ``(n, 3, size, size)`` in [0, 1].
+    ``rng``. Where the images are only the `share` of a `batch` of so many, they look as they would
+    in the whole of it. Returns float32 ``(n, 3, size, size)`` in [0, 1].
     """
     n, side = pixels.shape[:2]
-    draw = torch.rand(4, n, generator=rng, device=rng.device)
+    batch = n if batch is None else batch
+    draw = torch.rand(4, batch, generator=rng, device=rng.device)[:, share]
     stretch = options.aspect ** (draw[0] - 0.5)
     window = torch.stack([size * stretch, size / stretch]).clamp_max(side) / side
     centre = (1 - window) * (2 * draw[1:3] - 1)
@@ -66,19 +75,22 @@ def augment(
     theta[:, :, 2] = centre.T
     grid = affine_grid(theta, [n, 3, size, size], align_corners=False)
     views = grid_sample(as_float(pixels), grid, padding_mode="border", align_corners=False)
-    normal = torch.randn(n, 3, generator=rng, device=rng.device)
-    shift = options.colour * normal @ deviation.to(rng.device).T
-    return (views + shift[:, :, None, None]).clamp(0, 1)
+    normal = torch.randn(batch, 3, generator=rng, device=rng.device)[share]
+    shift = options.colour * normal @ deviation.T
+    return views.add_(shift[:, :, None, None]).clamp_(0, 1)
 
 
-def random_view(finetune: str, size: int, options: Augment, *sets: np.ndarray) -> View:
+def random_view(
+    finetune: str, size: int, options: Augment, device: torch.device, *sets: np.ndarray
+) -> View:
     """How training looks at its inputs: at random views of pixels, at activations as they are.
 
-    `sets` are the images whose colours the shifts follow; `finetune` as in ``read_inputs``.
+    `sets` are the images whose colours the shifts follow; `finetune` as in ``read_inputs``; the
+    views are made on `device`.
     """
     if finetune == "head":
-        return lambda rows, _: rows
-    deviation = colour_deviation(*sets)
+        return lambda rows, *_: rows
+    deviation = colour_deviation(*sets).to(device)
     return partial(augment, size=size, options=options, deviation=deviation)
 
 
