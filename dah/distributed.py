@@ -57,6 +57,15 @@ def is_first() -> bool:
     return not distributed.is_initialized() or distributed.get_rank() == 0
 
 
+def from_first(value: Any) -> Any:
+    """The first process's plain value or tensors, in all processes."""
+    if not distributed.is_initialized():
+        return value
+    values = [value]
+    distributed.broadcast_object_list(values)
+    return values[0]
+
+
 def shares(rows: int) -> list[slice]:
     """The consecutive rows of every process, in the order of the processes; sizes differ by one."""
     count = processes()

@@ -1,51 +1,151 @@
-"""The one training loop of all deep methods: batches, a step, a schedule in closed form."""
+"""The one training loop of all deep methods: batches, a step, a state to go on from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
-from torch.optim import SGD
 
 from dah.data.augment import View
-from dah.data.batches import source_batches, target_batches
+from dah.data.batches import SourceBatches, target_batches
 from dah.distributed import gather, own_share, processes, shared_over_processes
 from dah.errors import UserError
 from dah.methods import SOFTMAX, Batch, sees_target, terms_of
 from dah.networks import Outputs
 from dah.networks.adversary import Critic
+from dah.optimiser import learning_rate, optimiser
 from dah.params import Dah, Softmax, Train
+from dah.resuming import fingerprint, keeping
 
 
-def learning_rate(epoch: int, options: Train) -> float:
-    """Log-linear from ``learning_rate`` in epoch 0 to ``final_learning_rate`` in the last epoch."""
-    done = epoch / max(1, options.epochs - 1)
-    return options.learning_rate ** (1 - done) * options.final_learning_rate**done
+class Training:
+    """A training under way: what its next step depends on, and nothing else.
 
-
-def optimiser(network: nn.Module, critic: nn.Module | None, options: Train) -> SGD:
-    """SGD with momentum; each group's ``factor`` is its share of the schedule's learning rate.
-
-    Pretrained layers, those of a network's ``trunk``, learn at ``trunk_factor``; biases at twice
-    their layer's rate and without weight decay (authors' code).
+    The arguments are those of ``fit``.
     """
-    modules = [network] if critic is None else [network, critic]
-    named = [pair for module in modules for pair in module.named_parameters()]
-    groups = []
-    for pretrained in (True, False):
-        for bias in (True, False):
-            chosen = [
-                parameter
-                for name, parameter in named
-                if name.startswith("trunk.") == pretrained and name.endswith("bias") == bias
-            ]
-            factor = (options.trunk_factor if pretrained else 1.0) * (2 if bias else 1)
-            decay = 0.0 if bias else options.weight_decay
-            if chosen and factor:
-                groups.append({"params": chosen, "factor": factor, "weight_decay": decay})
-    fused = True if named[0][1].is_cuda else None
-    return SGD(groups, lr=options.learning_rate, momentum=options.momentum, fused=fused)
+
+    def __init__(
+        self,
+        network: nn.Module,
+        source: Tensor,
+        labels: Tensor,
+        target: Tensor,
+        view: View,
+        method: str,
+        dah: Dah,
+        softmax: Softmax,
+        options: Train,
+        seed: int,
+    ) -> None:
+        if method in SOFTMAX:
+            rates = softmax.learning_rate, softmax.final_learning_rate
+            options = replace(options, learning_rate=rates[0], final_learning_rate=rates[1])
+        self.network, self.source, self.labels, self.target = network, source, labels, target
+        self.view, self.method, self.options, self.seed = view, method, options, seed
+        self.dah, self.softmax = dah, softmax
+        device = source.device
+        self.categories = len(labels.unique())
+        self.size = self.categories * dah.samples_per_class
+        self.draw = torch.Generator().manual_seed(seed)
+        self.noise = torch.Generator(device).manual_seed(seed)
+        self.batches = SourceBatches(labels.cpu(), dah.samples_per_class, self.draw)
+        network.to(memory_format=torch.channels_last).train()
+        head = getattr(network, "head", network)
+        self.critic = Critic(head.fc8.in_features).to(device) if method == "dann" else None
+        self.sgd = optimiser(network, self.critic, options)
+        self.forward = shared_over_processes(network)
+        if options.compile:
+            self.forward = torch.compile(self.forward)
+        self.judge = None if self.critic is None else shared_over_processes(self.critic)
+        self.steps = options.epochs * -(-len(target) // self.size)
+        self.history: list[dict[str, float]] = []
+
+    def step(self, source_rows: Tensor, target_rows: Tensor, done: int) -> dict[str, Tensor]:
+        """One step on a batch, after `done` others; the terms of its objective and their sum."""
+        size, options = self.size, self.options
+        with_target = sees_target(self.method)
+        whole = 2 * size if with_target else size
+        share = own_share(whole)
+        inputs = self.source[source_rows[share]]
+        if with_target:
+            after = slice(max(0, share.start - size), max(0, share.stop - size))
+            inputs = torch.cat([inputs, self.target[target_rows[after]]])
+        images = self.view(inputs, self.noise, whole, share)
+        with torch.autocast(inputs.device.type, torch.bfloat16, options.precision == "bf16"):
+            outputs = self.forward(images)
+        outputs = exchanged(outputs, whole)
+        batch = Batch(
+            source=outputs.rows(slice(size)),
+            target=outputs.rows(slice(size, None)) if with_target else None,
+            y=self.labels[source_rows],
+            categories=self.categories,
+            progress=done / self.steps,
+            critic=self.judge,
+        )
+        terms = terms_of(self.method, batch, self.dah, self.softmax)
+        objective = sum(terms.values())
+        self.sgd.zero_grad()
+        objective.backward()
+        if options.clip is not None:
+            clip_grad_norm_((p for g in self.sgd.param_groups for p in g["params"]), options.clip)
+        self.sgd.step()
+        return {name: term.detach() for name, term in (*terms.items(), ("objective", objective))}
+
+    def epoch(self) -> dict[str, float]:
+        """One pass over the target; the mean of each term, and the learning rate."""
+        rate = learning_rate(len(self.history), self.options)
+        for group in self.sgd.param_groups:
+            group["lr"] = group["factor"] * rate
+        target_rows = torch.stack(list(target_batches(len(self.target), self.size, self.draw)))
+        source_rows = torch.stack([next(self.batches) for _ in target_rows])
+        device, done = self.source.device, len(self.history) * len(target_rows)
+        rows = source_rows.to(device), target_rows.to(device)  # all at once: a copy waits for a GPU
+        steps = [self.step(*of, done + i) for i, of in enumerate(zip(*rows, strict=True))]
+        values = torch.stack([torch.stack(list(terms.values())) for terms in steps])
+        check_finite(list(steps[0]), values, done)
+        means = values.mean(dim=0).tolist()
+        record = dict(zip(steps[0], means, strict=True)) | {"learning_rate": rate}
+        self.history.append(record)
+        return record
+
+    def mark(self) -> str:
+        """What its steps depend on besides its ``state``: `network` must be as it began."""
+        options = replace(self.options, seeds=(self.seed,))
+        values = self.method, self.dah, self.softmax, options
+        data = self.source, self.labels, self.target
+        return fingerprint(values, [*data, *self.network.state_dict().values()])
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on, as tensors and plain values."""
+        generators = [self.draw.get_state(), self.noise.get_state(), torch.get_rng_state()]
+        if self.source.is_cuda:
+            generators.append(torch.cuda.get_rng_state(self.source.device))
+        return {
+            "network": self.network.state_dict(),
+            "critic": {} if self.critic is None else self.critic.state_dict(),
+            "optimiser": self.sgd.state_dict(),
+            "generators": generators,
+            "waiting": self.batches.waiting,
+            "history": self.history,
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a ``state`` of a training with the same arguments."""
+        self.network.load_state_dict(state["network"])
+        if self.critic is not None:
+            self.critic.load_state_dict(state["critic"])
+        self.sgd.load_state_dict(state["optimiser"])
+        draw, noise, everywhere, *cuda = state["generators"]
+        self.draw.set_state(draw)
+        self.noise.set_state(noise)
+        torch.set_rng_state(everywhere)
+        for of_device in cuda:
+            torch.cuda.set_rng_state(of_device, self.source.device)
+        self.batches.waiting = list(state["waiting"])
+        self.history = list(state["history"])
 
 
 def fit(
@@ -59,6 +159,7 @@ def fit(
     softmax: Softmax,
     options: Train,
     seed: int,
+    checkpoint: Path | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train a network in place; after each epoch, yield the mean of every term of the objective.
 
@@ -69,67 +170,20 @@ def fit(
     own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one device. `seed` is that
     of batches and views. The methods with a softmax learn at their own rates. Within a
     ``process_group`` each process calls it alike and computes its share of every batch; weights and
-    records are the same in all, and those of one process up to rounding. Raises ``UserError`` when
-    a loss is not finite, before it reaches the weights' file.
+    records are the same in all, and those of one process up to rounding.
+
+    With a file `checkpoint`, epochs are kept in it, and where it has some of this very training,
+    they are yielded from it and the training goes on after them, to the same bits. Raises
+    ``UserError`` when a loss is not finite, before it reaches a file.
     """
-    device = source.device
-    if method in SOFTMAX:
-        rates = softmax.learning_rate, softmax.final_learning_rate
-        options = replace(options, learning_rate=rates[0], final_learning_rate=rates[1])
-    categories = len(labels.unique())
-    size = categories * dah.samples_per_class
-    whole = 2 * size if sees_target(method) else size
-    share = own_share(whole)
-    draw = torch.Generator().manual_seed(seed)
-    noise = torch.Generator(device).manual_seed(seed)
-    batches = source_batches(labels.cpu(), dah.samples_per_class, draw)
-    network.to(memory_format=torch.channels_last).train()
-    head = getattr(network, "head", network)
-    critic = Critic(head.fc8.in_features).to(device) if method == "dann" else None
-    sgd = optimiser(network, critic, options)
-    learnt = [parameter for group in sgd.param_groups for parameter in group["params"]]
-    forward = shared_over_processes(network)
-    if options.compile:
-        forward = torch.compile(forward)
-    critic = None if critic is None else shared_over_processes(critic)
-    steps, step = options.epochs * -(-len(target) // size), 0
-    for epoch in range(options.epochs):
-        for group in sgd.param_groups:
-            group["lr"] = group["factor"] * learning_rate(epoch, options)
-        history = []
-        target_rows = torch.stack(list(target_batches(len(target), size, draw)))
-        source_rows = torch.stack([next(batches) for _ in target_rows])
-        rows = source_rows.to(device), target_rows.to(device)  # all at once: a copy waits for a GPU
-        for s, t in zip(*rows, strict=True):
-            inputs = source[s[share]]
-            if sees_target(method):
-                after = slice(max(0, share.start - size), max(0, share.stop - size))
-                inputs = torch.cat([inputs, target[t[after]]])
-            images = view(inputs, noise, whole, share)
-            with torch.autocast(device.type, torch.bfloat16, options.precision == "bf16"):
-                outputs = forward(images)
-            outputs = exchanged(outputs, whole)
-            batch = Batch(
-                source=outputs.rows(slice(size)),
-                target=outputs.rows(slice(size, None)) if sees_target(method) else None,
-                y=labels[s],
-                categories=categories,
-                progress=step / steps,
-                critic=critic,
-            )
-            terms = terms_of(method, batch, dah, softmax)
-            objective = sum(terms.values())
-            sgd.zero_grad()
-            objective.backward()
-            if options.clip is not None:
-                clip_grad_norm_(learnt, options.clip)
-            sgd.step()
-            step += 1
-            history.append(torch.stack([*terms.values(), objective]).detach())
-        means = torch.stack(history).mean(dim=0).tolist()
-        record = dict(zip([*terms, "objective"], means, strict=True))
-        check_finite(record, epoch)
-        yield {**record, "learning_rate": learning_rate(epoch, options)}
+    arguments = network, source, labels, target, view, method, dah, softmax, options, seed
+    training = Training(*arguments)
+    with keeping(training, checkpoint) as keep:
+        yield from list(training.history)
+        while len(training.history) < options.epochs:
+            record = training.epoch()
+            keep()
+            yield record
 
 
 def exchanged(outputs: Outputs, batch: int) -> Outputs:
@@ -147,11 +201,16 @@ def exchanged(outputs: Outputs, batch: int) -> Outputs:
     return Outputs(tuple(layers), u)
 
 
-def check_finite(record: dict[str, float], epoch: int) -> None:
-    """Raise ``UserError`` that names the term where a loss of an epoch is nan or infinite."""
-    for name, value in record.items():
-        if not torch.isfinite(torch.tensor(value)):
-            raise UserError(
-                f"training diverged in epoch {epoch}: {name} is {value}; lower train.learning_rate"
-                f" (the terms were {record})"
-            )
+def check_finite(names: Sequence[str], values: Tensor, done: int) -> None:
+    """Raise ``UserError`` that names the first step and term of an epoch that is nan or infinite.
+
+    The terms `names` of each step, float ``(steps, terms)``, after `done` steps of other epochs.
+    """
+    wrong = torch.nonzero(~torch.isfinite(values)).tolist()
+    if wrong:
+        step, term = wrong[0]
+        terms = dict(zip(names, values[step].tolist(), strict=True))
+        raise UserError(
+            f"training diverged in step {done + step + 1}: {names[term]} is {terms[names[term]]};"
+            f" lower the learning rate (the terms were {terms})"
+        )

@@ -45,7 +45,8 @@ def main(params: Params, given: Namespace) -> None:
     view = random_view(finetune, size, options.augment, device, known)
     arrays = known, known_lists.source_labels, whole
     data, weights = (torch.from_numpy(a).to(device) for a in arrays), (params.dah, params.softmax)
-    epochs = fit(learner, *data, view, "noda", *weights, options, given.seed)
+    train = "noda", *weights, options, given.seed, given.checkpoint
+    epochs = fit(learner, *data, view, *train)
     title = f"{given.method} {given.task}"
     bar = tqdm(epochs, title, options.epochs, unit="epoch", disable=not is_first())
     for record in bar:
@@ -59,5 +60,5 @@ def main(params: Params, given: Namespace) -> None:
 
 if __name__ == "__main__":
     names = "task", "method", "seed"
-    paths = "backbone", "images", "features", "lists", "truth", "out"
+    paths = "backbone", "images", "features", "lists", "truth", "out", "checkpoint"
     run_shared(main, *(f"--{name}" for name in (*names, *paths)))

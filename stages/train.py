@@ -38,7 +38,8 @@ def main(params: Params, given: Namespace) -> None:
     arrays = source, lists.source_labels, target
     data = (torch.from_numpy(rows).to(device) for rows in arrays)
     learner, weights = network.learner(finetune), (params.dah, params.softmax)
-    epochs = fit(learner, *data, view, given.method, *weights, options, given.seed)
+    train = given.method, *weights, options, given.seed, given.checkpoint
+    epochs = fit(learner, *data, view, *train)
     if not is_first():
         deque(epochs, maxlen=0)
         return
@@ -55,5 +56,5 @@ def main(params: Params, given: Namespace) -> None:
 
 if __name__ == "__main__":
     names = "task", "method", "seed"
-    paths = "backbone", "images", "features", "lists", "out", "curves"
+    paths = "backbone", "images", "features", "lists", "out", "curves", "checkpoint"
     run_shared(main, *(f"--{name}" for name in (*names, *paths)))

@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 from functools import partial
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,15 @@ from torch.testing import assert_close
 
 from dah import params
 from dah.data.augment import as_float, augment, centre_crop, colour_deviation
-from dah.data.batches import source_batches, target_batches
+from dah.data.batches import SourceBatches, target_batches
 from dah.devices import choose_device, use_precision
 from dah.errors import UserError
 from dah.losses import mk_mmd
 from dah.methods import SOFTMAX, Batch, sees_target, terms_of
 from dah.networks import Head, Network, Outputs, build_trunk
 from dah.networks.adversary import Critic, reversal_weight
-from dah.training import check_finite, exchanged, fit, learning_rate, optimiser
+from dah.optimiser import learning_rate, optimiser
+from dah.training import check_finite, exchanged, fit
 
 DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
 
@@ -32,7 +33,8 @@ def generator(seed=0):
 def test_a_source_batch_holds_k_images_of_each_category_once():
     """Balanced, in random order, no image twice before all of its category were drawn."""
     labels = torch.tensor([0] * 7 + [1] * 3 + [2] * 6)
-    batches = list(islice(source_batches(labels, 3, generator()), 14))
+    draw = SourceBatches(labels, 3, generator())
+    batches = [next(draw) for _ in range(14)]
     for batch in batches:
         assert_close(labels[batch].bincount(), torch.tensor([3, 3, 3]))
     assert any(labels[batch].tolist() != sorted(labels[batch].tolist()) for batch in batches)
@@ -47,7 +49,7 @@ def test_a_source_batch_holds_k_images_of_each_category_once():
 
 def test_a_small_source_category_is_repeated():
     """One image of a category fills its K places."""
-    batch = next(source_batches(torch.tensor([1, 0, 0, 0]), 3, generator()))
+    batch = next(SourceBatches(torch.tensor([1, 0, 0, 0]), 3, generator()))
     assert sorted(batch.tolist()) == [0, 0, 0, 1, 2, 3]
 
 
@@ -371,10 +373,12 @@ def test_a_limited_gradient_makes_short_steps():
 
 def test_divergence_is_an_error_with_its_term_and_remedy():
     """A rate far too high ends the training with a sentence, not with a file of nan."""
-    with pytest.raises(UserError, match=r"diverged in epoch \d: .* lower train\.learning_rate"):
+    with pytest.raises(UserError, match=r"diverged in step \d+: .* lower the learning rate"):
         small_fit(learning_rate=1e25, final_learning_rate=1e25)
-    with pytest.raises(UserError, match="diverged in epoch 3: mmd is nan"):
-        check_finite({"hash": 1.0, "mmd": float("nan")}, 3)
+    values = torch.tensor([[1.0, 2.0], [3.0, float("nan")], [float("inf"), 0.0]])
+    with pytest.raises(UserError, match=r"step 12: mmd is nan; .* terms were {'hash': 3.0, 'mmd'"):
+        check_finite(["hash", "mmd"], values, 10)
+    check_finite(["hash", "mmd"], values[:1], 10)
 
 
 def test_losses_are_in_float32_whatever_the_network_computes_in():
