@@ -133,13 +133,13 @@ def validation_figures(
     that confuses the domains because it has lost the categories. `labels` int64 ``(n_s,)`` are the
     source's; rows as in `codes`; `seed` is that of the folds. Images that are the only ones of
     their category tell nothing of the source. A method that does not classify has the domain error
-    alone.
+    alone; without it, there is no embedded risk either.
     """
     figures = {} if codes.domain_error is None else {"domain_error": codes.domain_error}
     p = codes.probabilities_real
-    categories = p.shape[1]
-    if not categories:
+    if p is None or not p.shape[1]:
         return figures
+    categories = p.shape[1]
     if codes.bits:
         log_p = left_out_log_probabilities(source.u, labels, categories)
     else:
@@ -151,10 +151,11 @@ def validation_figures(
     }
     rows = np.flatnonzero(np.bincount(labels)[labels] > 1)
     if len(rows):
-        weights = domain_odds(source.fc7, target.fc7, seed)[rows]
         right = log_p[rows].argmax(axis=1) == labels[rows]
-        figures["embedded_risk"] = embedded_risk(weights, -log_p[rows, labels[rows]])
         figures["source_accuracy"] = 100 * float(right.mean())
+        if codes.domain_error is not None:
+            weights = domain_odds(source.fc7, target.fc7, seed)[rows]
+            figures["embedded_risk"] = embedded_risk(weights, -log_p[rows, labels[rows]])
     return figures
 
 

@@ -1,6 +1,7 @@
 """Every validator against loops, values worked out by hand, and what it says of extremes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -231,8 +232,8 @@ def test_figures_are_the_validators_of_an_export(bits):
         "entropy": entropy(p),
         "information_maximisation": information_maximisation(p),
         "neighbourhood_density": neighbourhood_density(p),
-        "embedded_risk": embedded_risk(domain_odds(*fc7, 1), np.array(loss)),
         "source_accuracy": 100 * sum(right) / 30,
+        "embedded_risk": embedded_risk(domain_odds(*fc7, 1), np.array(loss)),
     }
     assert figures.keys() == expected.keys()
     assert_allclose(list(figures.values()), list(expected.values()))
@@ -253,5 +254,15 @@ def test_a_method_that_does_not_classify_has_the_domain_error():
     """No probabilities, no validator of them."""
     fc7, u = blobs(6, 6, 2, 0.0), np.ones((6, 8), np.float32)
     codes, source, target = export(8, u, u, np.zeros(6, int), 1, fc7)
-    bare = Codes(**{**vars(codes), "probabilities_real": np.empty((6, 0), np.float32)})
+    bare = replace(codes, probabilities_real=np.empty((6, 0), np.float32))
     assert validation_figures(bare, source, target, np.zeros(6, int), 0) == {"domain_error": 0.25}
+
+
+def test_without_a_domain_error_there_is_no_embedded_risk():
+    """A domain of fewer images than folds has no classifier to weigh the other by."""
+    fc7, u = blobs(6, 3, 2, 0.0), [np.ones((n, 8), np.float32) for n in (6, 3)]
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    codes, *sides = export(8, *u, labels, 2, fc7)
+    figures = validation_figures(replace(codes, domain_error=None), *sides, labels, seed=0)
+    assert {"source_accuracy", "entropy"} <= figures.keys()
+    assert not {"embedded_risk", "domain_error"} & figures.keys()
