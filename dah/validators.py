@@ -137,7 +137,7 @@ def validation_figures(
     """
     figures = {} if codes.domain_error is None else {"domain_error": codes.domain_error}
     p = codes.probabilities_real
-    if p is None or not p.shape[1]:
+    if p is None:
         return figures
     categories = p.shape[1]
     if codes.bits:

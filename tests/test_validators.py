@@ -254,7 +254,7 @@ def test_a_method_that_does_not_classify_has_the_domain_error():
     """No probabilities, no validator of them."""
     fc7, u = blobs(6, 6, 2, 0.0), np.ones((6, 8), np.float32)
     codes, source, target = export(8, u, u, np.zeros(6, int), 1, fc7)
-    bare = replace(codes, probabilities_real=np.empty((6, 0), np.float32))
+    bare = replace(codes, probabilities_real=None)
     assert validation_figures(bare, source, target, np.zeros(6, int), 0) == {"domain_error": 0.25}
 
 
