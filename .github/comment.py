@@ -14,6 +14,7 @@ from pathlib import Path
 CURVES = Path("metrics/curves")  # <task>.csv with the columns method, recall and precision
 METHOD = "dah"
 FIRST = ("accuracy.", "map.")  # the other metrics are folded
+COST = "metrics/cost.json"  # seconds and memory, which no two runs have in common
 LARGEST = 20_000  # characters of a table; GitHub takes 65,536 of a comment
 RECALLS = [step / 10 for step in range(11)]
 BASE_COLOUR, OWN_COLOUR = "#8c959f", "#0969da"
@@ -49,19 +50,25 @@ def folded(title: str, text: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
+def cell(row: str, column: int) -> str:
+    """A cell of a row of a Markdown table."""
+    return row.split("|")[column + 1].strip()
+
+
 def metrics(base: str) -> str:
-    """The metrics that changed: accuracy and mAP, then the others folded."""
+    """The metrics that changed: accuracy and mAP, then the others and the cost folded."""
     command = f"dvc metrics diff {base}"
     lines = dvc("metrics", "diff", base)
     head, rows = lines[:2], lines[2:]
-    if not rows:
-        return "No metric differs."
-    first = [row for row in rows if row.split("|")[2].strip().startswith(FIRST)]
-    rest = [row for row in rows if row not in first]
+    cost = [row for row in rows if cell(row, 0) == COST]
+    first = [row for row in rows if cell(row, 1).startswith(FIRST)]
+    rest = [row for row in rows if row not in first and row not in cost]
     parts = [shortened([*head, *first], command)] if first else []
     if rest:
         parts.append(folded(f"{len(rest)} other figures", shortened([*head, *rest], command)))
-    return "\n\n".join(parts)
+    if cost:
+        parts.append(folded("What the stages took", shortened([*head, *cost], command)))
+    return "\n\n".join(parts) or "No metric differs."
 
 
 def parameters(base: str) -> str:
@@ -72,11 +79,12 @@ def parameters(base: str) -> str:
 
 def reproduced() -> str:
     """Whether the run found the metrics that the pull request commits."""
-    table = dvc("metrics", "diff", "HEAD")
-    if not table[2:]:
+    lines = dvc("metrics", "diff", "HEAD")
+    rows = [row for row in lines[2:] if cell(row, 0) != COST]
+    if not rows:
         return "The run found exactly the metrics that are committed."
-    title = f"The run found {len(table) - 2} figures otherwise than committed"
-    return folded(title, shortened(table, "dvc metrics diff"))
+    title = f"The run found {len(rows)} figures otherwise than committed"
+    return folded(title, shortened([*lines[:2], *rows], "dvc metrics diff"))
 
 
 def interpolated(rows: Iterable[dict[str, str]]) -> list[float]:

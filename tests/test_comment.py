@@ -20,6 +20,7 @@ stages:
     params: [dah]
     metrics:
       - metrics/print-hand.json: {cache: false}
+      - metrics/cost.json: {cache: false}
     plots:
       - metrics/curves/print-hand.csv: {cache: false}
 """
@@ -43,6 +44,7 @@ def results(folder, accuracy, gamma, bits=64, others=0):
     figures = {"accuracy": {"dah": accuracy}, "map": {"dah": 0.5}}
     figures["collisions"] = {f"method{i}": accuracy / 100 for i in range(others)}
     write(folder, "metrics/print-hand.json", json.dumps(figures))
+    write(folder, "metrics/cost.json", json.dumps({"seconds": {"train": accuracy * 2}}))
     points = [(0.1, accuracy / 100), (0.55, 0.4), (1.0, 0.1)]
     rows = [f"dah,{i},{recall},{p}" for i, (recall, p) in enumerate(points)]
     table = "\n".join(["method,radius,recall,precision", *rows, "noda,0,1.0,0.9"])
@@ -75,7 +77,7 @@ def test_the_comment_has_what_changed(repository):
     parts = [part.split("\n", 1) for part in text.split("## ")]
     sections = {title.strip("# \n"): body for title, body in parts[1:]}
     assert list(sections) == ["Against `main`", "Parameters", "Plots", "Reproduction"]
-    opened, closed = sections["Against `main`"].split("<details>")
+    opened, closed, cost = sections["Against `main`"].split("<details>")
     rows = [[cell.strip() for cell in line.split("|")] for line in opened.strip().splitlines()]
     assert rows[0][1:-1] == ["Path", "Metric", "main", "workspace", "Change"]
     assert [row[1:-1] for row in rows[2:]] == [
@@ -83,6 +85,9 @@ def test_the_comment_has_what_changed(repository):
     ]
     assert "<summary>3 other figures</summary>" in closed
     assert "collisions.method2" in closed
+    assert "<summary>What the stages took</summary>" in cost
+    assert "seconds.train" in cost
+    assert text.count("seconds.train") == 1
     assert "| dah.gamma | 300.0" in sections["Parameters"]
     assert "dah.bits" not in text
     assert "map.dah" not in text
@@ -111,7 +116,9 @@ def test_a_run_that_finds_other_figures_says_so(repository, tmp_path):
     text = comment(folder, "origin/main")
     assert text.startswith("## Against `main`\n")
     assert "The run found 4 figures otherwise than committed</summary>" in text
-    assert "61.0" in text.split("### Reproduction")[1]
+    reproduction = text.split("### Reproduction")[1]
+    assert "61.0" in reproduction
+    assert "seconds" not in reproduction
 
 
 def test_nothing_changed_is_said(repository):
