@@ -10,10 +10,12 @@ from dah import params
 from dah.artifacts import read_codes
 from dah.data.tasks import read_lists
 from dah.errors import UserError
+from dah.experiments import experiments_table, read_folder, show
 from dah.predictions import COLUMNS
 from dah.predictions import predictions as target_predictions
 from dah.presets import apply_preset
 from dah.report import column_of, text_tables
+from dah.selection import candidates, candidates_table, choose
 from dah.tables import LABELS, read_json, read_table, rows_of
 
 DATA = Path("data")
@@ -52,6 +54,21 @@ def preset(name: str) -> None:
     print(f"{PARAMS} now has the values of {PRESETS / name}.yaml; `git diff {PARAMS}` shows them")
 
 
+def select(folders: list[Path], method: str, source_accuracy: float, revision: str) -> None:
+    """Choose among runs without target labels: DVC's experiments, or runs in folders."""
+    runs = [read_folder(folder) for folder in folders] or show(revision)
+    found = candidates(runs, method)
+    print(candidates_table(found))
+    chosen = choose(found, source_accuracy)
+    print(f"\nLargest domain error at a source accuracy of {source_accuracy:g} % or more:")
+    print(f"{chosen.label} ({', '.join(chosen.names)})")
+
+
+def experiments(figure: str, revision: str) -> None:
+    """Print a figure of DVC's experiments: mean and standard deviation over seeds."""
+    print(experiments_table(show(revision), figure))
+
+
 def main() -> None:
     parser = ArgumentParser(prog="python -m dah", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -64,6 +81,16 @@ def main() -> None:
     command = commands.add_parser("preset", help=preset.__doc__)
     command.add_argument("name", help="digits, office31, ...: a file of presets/ without .yaml")
     command.set_defaults(call=preset)
+    command = commands.add_parser("select", help=select.__doc__)
+    command.add_argument("folders", nargs="*", type=Path, help="params.yaml and metrics/ of a run")
+    command.add_argument("--method", default="dah", help="default: dah")
+    command.add_argument("--source-accuracy", type=float, default=99.0, help="percent; default: 99")
+    command.add_argument("--revision", default="HEAD", help="whose experiments; default: HEAD")
+    command.set_defaults(call=select)
+    command = commands.add_parser("experiments", help=experiments.__doc__)
+    command.add_argument("figure", nargs="?", default="accuracy", help="accuracy, map, ...")
+    command.add_argument("--revision", default="HEAD", help="whose experiments; default: HEAD")
+    command.set_defaults(call=experiments)
     given = vars(parser.parse_args())
     call, _ = given.pop("call"), given.pop("command")
     try:

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 FOLDS = 5
@@ -20,15 +20,20 @@ def domain_error(fc7_source: np.ndarray, fc7_target: np.ndarray, seed: int) -> f
     """
     if min(len(fc7_source), len(fc7_target)) < FOLDS:
         return None
-    model = make_pipeline(
-        StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000)
-    )
+    model = domain_classifier()
     X = np.concatenate([fc7_source, fc7_target])
     y = np.repeat([0, 1], [len(fc7_source), len(fc7_target)])
     wrong = np.empty(len(y), bool)
     for train, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(X, y):
         wrong[held_out] = model.fit(X[train], y[train]).predict(X[held_out]) != y[held_out]
     return float(min(0.5, (wrong[y == 0].mean() + wrong[y == 1].mean()) / 2))
+
+
+def domain_classifier() -> Pipeline:
+    """Logistic regression on standardised features that weights the domains alike, not yet fit."""
+    return make_pipeline(
+        StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000)
+    )
 
 
 def a_distance(error: float) -> float:

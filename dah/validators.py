@@ -1,0 +1,165 @@
+"""Validators: figures that rank trained networks without any label of the target.
+
+Letters: p are category probabilities of the target (eq. 6), u the outputs of the hash layer, x fc7,
+y the source's labels, s source, t target. Every validator is a number for one run and one method.
+"""
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+from dah.artifacts import Codes
+from dah.domains import FOLDS, domain_classifier
+from dah.encoding import Activations
+
+ROWS_AT_ONCE = 1024
+TEMPERATURE = 0.05  # of soft neighbourhood density (Saito et al. 2021)
+
+
+def entropy(p: np.ndarray) -> float:
+    """Mean entropy of the target's predictions; the smaller, the surer they are.
+
+        H = -1/n_t sum_i sum_j p_ij log p_ij,   0 log 0 = 0
+
+    Probabilities float ``(n_t, C)``. Eq. 7; as a validator Morerio et al., ICLR 2018.
+    """
+    return float(_entropies(p).mean())
+
+
+def information_maximisation(p: np.ndarray) -> float:
+    """Mutual information of image and prediction; the larger, the surer and the more varied.
+
+        I = H(1/n_t sum_i p_i) - 1/n_t sum_i H(p_i),   0 <= I <= log C
+
+    Probabilities float ``(n_t, C)``. Shi & Sha, ICML 2012; as a validator Musgrave et al. 2022.
+    """
+    return float(_entropies(p.mean(axis=0, keepdims=True))[0] - _entropies(p).mean())
+
+
+def neighbourhood_density(p: np.ndarray) -> float:
+    """Soft neighbourhood density; the larger, the more of the target lies near each image.
+
+        D = -1/n_t sum_i sum_{j != i} q_ij log q_ij
+        q_ij = exp(<f_i, f_j> / 0.05) / sum_{k != i} exp(<f_i, f_k> / 0.05),   f_i = p_i / ||p_i||
+
+    Probabilities float ``(n_t, C)`` of at least two images. In blocks of rows, so that no matrix of
+    all pairs is held. Raises ValueError for fewer images. Saito et al., ICCV 2021.
+    """
+    if len(p) < 2:
+        raise ValueError(f"neighbours need at least 2 images, found {len(p)}")
+    f = p.astype(np.float64)
+    f /= np.linalg.norm(f, axis=1, keepdims=True)
+    total = 0.0
+    for start in range(0, len(f), ROWS_AT_ONCE):
+        rows = np.arange(start, min(start + ROWS_AT_ONCE, len(f)))
+        score = f[rows] @ f.T / TEMPERATURE
+        score[np.arange(len(rows)), rows] = -np.inf
+        score -= score.max(axis=1, keepdims=True)
+        q = np.exp(score)
+        total += _entropies(q / q.sum(axis=1, keepdims=True)).sum()
+    return float(total / len(f))
+
+
+def embedded_risk(weights: np.ndarray, losses: np.ndarray) -> float:
+    """Deep embedded validation: the target's risk from the source's losses; smaller is better.
+
+        R = mean(w l) + eta mean(w) - eta,   eta = -cov(w l, w) / var(w)
+
+    The weights w_i = p(t | x_i) / p(s | x_i) make the source's images count as the target's would;
+    their mean is 1, so that the rest is a control variate: it lowers the variance and leaves the
+    expectation (eta = 0 where all weights are equal). Float ``(n_s,)`` each. You et al., ICML 2019.
+    """
+    weighted = weights * losses
+    spread = weights - weights.mean()
+    variance = np.mean(spread**2)
+    eta = -np.mean(spread * weighted) / variance if variance else 0.0
+    return float(weighted.mean() + eta * (weights.mean() - 1))
+
+
+def domain_odds(fc7_source: np.ndarray, fc7_target: np.ndarray, seed: int) -> np.ndarray:
+    """How many times likelier in the target than in the source each source image is.
+
+    ``p(t | x) / p(s | x)``, float64 ``(n_s,)``, of the classifier and the folds of
+    ``domain_error``, which weighs the domains alike, each image by a classifier that has not seen
+    it. Features float ``(n, D)``. You et al., ICML 2019, eq. 6.
+    """
+    X = np.concatenate([fc7_source, fc7_target])
+    y = np.repeat([0, 1], [len(fc7_source), len(fc7_target)])
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    log_odds = cross_val_predict(domain_classifier(), X, y, cv=folds, method="decision_function")
+    return np.exp(log_odds[: len(fc7_source)])
+
+
+def left_out_log_probabilities(u: np.ndarray, y: np.ndarray, categories: int) -> np.ndarray:
+    """log p_ij of the source's own images by eq. 6, each compared with all images but itself.
+
+        p_ij = mean_{k != i} exp<u_i, u_k^j> / sum_l mean_{k != i} exp<u_i, u_k^l>
+
+    An image compared with itself would always find its category; the only image of a category
+    cannot, and has p = 0 there. Outputs float ``(n_s, bits)``, labels int64 ``(n_s,)`` in
+    0 ... categories - 1, each present. Returns float64 ``(n_s, categories)``. Raises ValueError for
+    a category without images.
+    """
+    counts = np.bincount(y, minlength=categories)
+    if not counts.all():
+        raise ValueError(f"category {counts.argmin()} has no image: number those that have some")
+    order = np.argsort(y, kind="stable")
+    starts = np.concatenate([[0], counts.cumsum()[:-1]])
+    u = u.astype(np.float64)
+    log_p = np.empty((len(u), categories))
+    for start in range(0, len(u), ROWS_AT_ONCE):
+        rows = np.arange(start, min(start + ROWS_AT_ONCE, len(u)))
+        inner = u[rows] @ u.T
+        inner[np.arange(len(rows)), rows] = -np.inf
+        log_p[rows] = np.logaddexp.reduceat(inner[:, order], starts, axis=1)
+    others = counts - (y[:, None] == np.arange(categories))
+    log_p -= np.log(np.maximum(others, 1))
+    return log_p - np.logaddexp.reduce(log_p, axis=1, keepdims=True)
+
+
+def log_softmax(scores: np.ndarray) -> np.ndarray:
+    """``log(exp z_ij / sum_k exp z_ik)`` of a softmax head's scores float ``(n, C)``, float64."""
+    scores = scores.astype(np.float64)
+    return scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+
+
+def validation_figures(
+    codes: Codes, source: Activations, target: Activations, labels: np.ndarray, seed: int
+) -> dict[str, float]:
+    """All validators of one exported run, by name, and what the network makes of its own source.
+
+    ``domain_error`` (``dah.encoding``), ``entropy``, ``information_maximisation`` and
+    ``neighbourhood_density`` of the target's probabilities from real outputs, ``embedded_risk`` of
+    the source's negative log likelihoods, and ``source_accuracy`` in percent, which tells a network
+    that confuses the domains because it has lost the categories. `labels` int64 ``(n_s,)`` are the
+    source's; rows as in `codes`; `seed` is that of the folds. Images that are the only ones of
+    their category tell nothing of the source. A method that does not classify has the domain error
+    alone; without it, there is no embedded risk either.
+    """
+    figures = {} if codes.domain_error is None else {"domain_error": codes.domain_error}
+    p = codes.probabilities_real
+    if p is None:
+        return figures
+    categories = p.shape[1]
+    if codes.bits:
+        log_p = left_out_log_probabilities(source.u, labels, categories)
+    else:
+        log_p = log_softmax(source.u)
+    figures |= {
+        "entropy": entropy(p),
+        "information_maximisation": information_maximisation(p),
+        "neighbourhood_density": neighbourhood_density(p),
+    }
+    rows = np.flatnonzero(np.bincount(labels)[labels] > 1)
+    if len(rows):
+        right = log_p[rows].argmax(axis=1) == labels[rows]
+        figures["source_accuracy"] = 100 * float(right.mean())
+        if codes.domain_error is not None:
+            weights = domain_odds(source.fc7, target.fc7, seed)[rows]
+            figures["embedded_risk"] = embedded_risk(weights, -log_p[rows, labels[rows]])
+    return figures
+
+
+def _entropies(p: np.ndarray) -> np.ndarray:
+    """``-sum_j p_ij log p_ij`` of the rows of float ``(n, C)``, float64."""
+    p = p.astype(np.float64)
+    return -(p * np.log(p, out=np.zeros_like(p), where=p > 0)).sum(axis=1)

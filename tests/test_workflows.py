@@ -1,0 +1,118 @@
+"""The workflows as files: what they may do, whose code they run, and what a fork can reach."""
+
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+PATHS = {path.stem: path for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+TEXTS = {name: path.read_text(encoding="utf-8") for name, path in PATHS.items()}
+WORKFLOWS = {name: YAML(typ="safe").load(text) for name, text in TEXTS.items()}
+READ_ONLY = {"contents": "read"}
+
+
+def steps(workflow):
+    """All steps of all jobs."""
+    return [step for job in WORKFLOWS[workflow]["jobs"].values() for step in job["steps"]]
+
+
+def used(workflow, action):
+    """The inputs of each use of an action."""
+    return [s.get("with", {}) for s in steps(workflow) if s.get("uses", "").startswith(action)]
+
+
+def test_there_are_three_workflows():
+    """Tests, the pipeline of a pull request, and the comment on it."""
+    assert WORKFLOWS.keys() == {"tests", "pull-request", "comment"}
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_actions_are_pinned_by_commit(name):
+    """A tag can be moved; a commit cannot. The comment beside it says which version it is."""
+    lines = [line for line in TEXTS[name].splitlines() if "uses:" in line]
+    assert lines
+    for line in lines:
+        assert re.fullmatch(r"[\s-]*uses: actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), (
+            line
+        )
+
+
+def test_an_action_has_one_pin():
+    """The same commit of an action in all workflows."""
+    pins = {s["uses"] for name in WORKFLOWS for s in steps(name) if "uses" in s}
+    actions = [pin.split("@")[0] for pin in pins]
+    assert sorted(actions) == sorted(set(actions))
+
+
+def test_permissions_are_the_least():
+    """Only the workflow that runs none of the pull request's code may write, and only comments."""
+    assert WORKFLOWS["tests"]["permissions"] == READ_ONLY
+    assert WORKFLOWS["pull-request"]["permissions"] == READ_ONLY
+    assert WORKFLOWS["comment"]["permissions"] == {}
+    for name in ("tests", "pull-request"):
+        assert all("permissions" not in job for job in WORKFLOWS[name]["jobs"].values())
+    assert WORKFLOWS["comment"]["jobs"]["post"]["permissions"] == {
+        "actions": "read", "contents": "read", "pull-requests": "write",
+    }  # fmt: skip
+
+
+def test_what_starts_each_workflow():
+    """No ``pull_request_target``: no code of a fork ever runs beside a token that writes."""
+    assert WORKFLOWS["tests"]["on"].keys() == {"push", "pull_request"}
+    assert WORKFLOWS["pull-request"]["on"].keys() == {"pull_request"}
+    assert WORKFLOWS["comment"]["on"].keys() == {"workflow_run"}
+    assert WORKFLOWS["comment"]["on"]["workflow_run"]["workflows"] == [
+        WORKFLOWS["pull-request"]["name"]
+    ]
+    assert not any("pull_request_target" in text for text in TEXTS.values())
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_no_expression_stands_in_a_command(name):
+    """A branch named ``$(...)`` must stay text: values reach a command by its environment alone."""
+    for step in steps(name):
+        assert "${{" not in step.get("run", "")
+        assert "secrets" not in str(step)
+
+
+def test_the_comment_takes_text_of_the_pull_request_and_no_code():
+    """The checkout is the default branch's; nothing is installed; the artifact is one text."""
+    checkouts = used("comment", "actions/checkout")
+    assert checkouts == [{"persist-credentials": False}]
+    commands = [step["run"] for step in steps("comment") if "run" in step]
+    assert [command.split()[:2] for command in commands] == [
+        ["gh", "run"],
+        ["python3", ".github/post_comment.py"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["tests", "pull-request"])
+def test_the_whole_history_is_there(name):
+    """DVC compares with the base branch, which a shallow clone lacks; no token stays in git."""
+    (checkout,) = used(name, "actions/checkout")
+    assert checkout == {"fetch-depth": 0, "persist-credentials": False}
+
+
+def test_the_files_that_workflows_name_exist():
+    """Scripts, targets of make, and the artifact that one leaves and the other takes."""
+    commands = " ".join(step.get("run", "") for name in WORKFLOWS for step in steps(name))
+    scripts = re.findall(r"\.github/\S+\.py", commands)
+    assert sorted(scripts) == [".github/comment.py", ".github/post_comment.py"]
+    assert all((ROOT / script).is_file() for script in scripts)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"make (\w+)", commands)
+    assert sorted(targets) == ["lint", "repro", "test"]
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+    artifacts = [given["name"] for given in used("pull-request", "actions/upload-artifact")]
+    assert artifacts == ["plots", "comment"]
+    assert "--name comment" in commands
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_every_job_ends(name):
+    """A job that hangs is stopped within an hour, on a named system."""
+    for job in WORKFLOWS[name]["jobs"].values():
+        assert job["timeout-minutes"] <= 60
+        assert not job["runs-on"].endswith("latest")
