@@ -42,7 +42,7 @@ def hash_terms(batch: Batch, p: Dah) -> dict[str, Tensor]:
     if p.quantization:
         terms["quantization"] = p.quantization * sum(losses.quantization_loss(u) for u in sides)
     if target is not None and p.gamma:
-        terms["mmd"] = p.gamma * multi_layer_mmd(source, target)
+        terms["mmd"] = p.gamma * multi_layer_mmd(source, target, p.mmd_layers)
     if target is not None and p.eta:
         terms["entropy"] = p.eta * losses.target_entropy(target.u, source.u, y, batch.categories)
     return terms
@@ -79,9 +79,10 @@ def terms_of(method: str, batch: Batch, dah: Dah, softmax: Softmax) -> dict[str,
     return hash_terms(batch, dah)
 
 
-def multi_layer_mmd(source: Outputs, target: Outputs) -> Tensor:
-    """M: the sum over layers of the squared MK-MMD (eq. 1)."""
-    pairs = zip(source.layers, target.layers, strict=True)
+def multi_layer_mmd(source: Outputs, target: Outputs, last: int | None = None) -> Tensor:
+    """M: the sum over layers, all or the `last` ones, of the squared MK-MMD (eq. 1)."""
+    first = 0 if last is None else -last
+    pairs = zip(source.layers[first:], target.layers[first:], strict=True)
     return sum(losses.mk_mmd(xs, xt) for xs, xt in pairs)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dah.evaluation import DomainFigures, category_accuracy
+from dah.evaluation import category_accuracy
+from dah.figures import DomainFigures
 from dah.plots import a_distance_bars, confusion_map, domain_map, precision_recall_curves
 from dah.report import (
     ABSENT,

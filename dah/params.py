@@ -43,6 +43,7 @@ class Dah:
     bits: Annotated[int, AtLeast(1), AtMost(1024)]
     samples_per_class: Count
     gamma: Weight
+    mmd_layers: Count
     eta: Weight
     like_weight: Positive
     quantization: Weight

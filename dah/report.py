@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dah.evaluation import NEAREST, ORACLES, DomainFigures, Figures
+from dah.evaluation import NEAREST, ORACLES
+from dah.figures import DomainFigures, Figures
 from dah.published import TABLES, published
 
 DOMAIN_TITLES = {

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from dah.artifacts import read_features
 from dah.datasets import sizes, svm_accuracy
-from dah.evaluation import by_figure
+from dah.figures import by_figure
 from dah.params import Params
 from dah.tables import LABELS, SKIPPED, as_integers, read_table, rows_of, write_json
 from stages.command import run

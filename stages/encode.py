@@ -13,14 +13,17 @@ from dah.data.tasks import read_lists
 from dah.devices import choose_device
 from dah.distributed import is_first
 from dah.encoding import activations, codes_of
+from dah.figures import by_figure
 from dah.params import Params
+from dah.tables import write_json
+from dah.validators import validation_figures
 from stages.processes import run_shared
 
 
 def main(params: Params, given: Namespace) -> None:
     device, finetune = choose_device(params.train.device), params.train.finetune
     lists, domains = read_lists(given.lists), params.domains_of(given.task)
-    sides = None
+    sides, figures = None, {}
     title, silent = f"encode {given.task}", not is_first()
     for method in (bar := tqdm(params.methods, title, unit="method", disable=silent)):
         bar.set_postfix(method=method)
@@ -34,7 +37,14 @@ def main(params: Params, given: Namespace) -> None:
         if is_first():
             codes = codes_of(source, target, lists, network, given.seed)
             write_codes(given.out / f"{method}.h5", codes)
+            figures[method] = validation_figures(
+                codes, source, target, lists.source_labels, given.seed
+            )
+    if is_first():
+        write_json(given.validation, by_figure(figures))
 
 
 if __name__ == "__main__":
-    run_shared(main, "--task", "--seed", "--models", "--images", "--features", "--lists", "--out")
+    inputs = "models", "images", "features", "lists"
+    names = "task", "seed", *inputs, "out", "validation"
+    run_shared(main, *(f"--{name}" for name in names))

@@ -7,14 +7,8 @@ import numpy as np
 
 from dah.artifacts import Codes, read_codes
 from dah.data.tasks import Truth, read_labels, read_lists, read_truth
-from dah.evaluation import (
-    accuracy,
-    by_figure,
-    code_figures,
-    deviations,
-    means,
-    target_figures,
-)
+from dah.evaluation import accuracy, code_figures, target_figures
+from dah.figures import by_figure, deviations, means
 from dah.illustrations import illustrations
 from dah.params import Params
 from dah.retrieval import precision_recall

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from dah.artifacts import read_pictures, replacing
-from dah.evaluation import deviations, means
+from dah.figures import deviations, means
 from dah.page import page
 from dah.params import Params
 from dah.report import column_of, text_tables

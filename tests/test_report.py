@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dah.evaluation import means
+from dah.figures import means
 from dah.page import page
 from dah.report import column_of, domain_table, figure_table, text_tables
 

@@ -11,13 +11,13 @@ import torch
 from torch.nn.functional import softplus
 from torch.testing import assert_close
 
-from dah import params
+from dah import losses, params
 from dah.data.augment import as_float, augment, centre_crop, colour_deviation
 from dah.data.batches import SourceBatches, target_batches
 from dah.devices import choose_device, use_precision
 from dah.errors import UserError
 from dah.losses import mk_mmd
-from dah.methods import SOFTMAX, Batch, sees_target, terms_of
+from dah.methods import SOFTMAX, Batch, multi_layer_mmd, sees_target, terms_of
 from dah.networks import Head, Network, Outputs, build_trunk
 from dah.networks.adversary import Critic, reversal_weight
 from dah.optimiser import learning_rate, optimiser
@@ -266,6 +266,15 @@ def test_the_adversary_acts_on_fc7_in_reverse():
     assert_close(gradients[True][2], gradients[False][2])
     weight = reversal_weight(0.5)
     assert_close(gradients[True][1], [-weight * gradient for gradient in gradients[False][1]])
+
+
+def test_the_discrepancy_counts_the_last_layers():
+    """One: fc8 alone; three and more: all; the sum is over the layers."""
+    source, target = outputs(6, 1), outputs(6, 2)
+    each = [losses.mk_mmd(xs, xt) for xs, xt in zip(source.layers, target.layers, strict=True)]
+    for last, expected in ((1, each[2]), (2, each[1] + each[2]), (3, sum(each)), (9, sum(each))):
+        assert_close(multi_layer_mmd(source, target, last), expected)
+    assert_close(multi_layer_mmd(source, target), sum(each))
 
 
 def test_the_reversal_grows_from_nothing_to_one():
