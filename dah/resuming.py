@@ -46,6 +46,8 @@ def keeping(training: Resumable, path: Path | None) -> Iterator[Callable[[], Non
     found = from_first(read_state(path, mark) if is_first() else None)
     if found is not None:
         training.resume(found)
+        if is_first():
+            print(f"{path}: resumed", file=sys.stderr)
     waiting: list[Future] = []
     with ThreadPoolExecutor(1) as writer:
 

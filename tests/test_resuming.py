@@ -145,7 +145,7 @@ def test_another_list_of_seeds_is_the_same_training(tmp_path, capsys):
     path = tmp_path / "dah.pt"
     kill_after(2, pieces(), path)
     list(fit(*pieces(seeds=(0, 1)), path))
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == f"{path}: resumed\n"
 
 
 def test_a_divergence_keeps_the_last_good_state(tmp_path):

@@ -1,0 +1,128 @@
+"""Kill ``dvc repro`` again and again, and compare what it ends with to a run that nobody disturbed.
+
+``python benchmarks/kills.py --kills 50`` clones the project's last commit twice, with fewer epochs,
+runs the whole default pipeline once in peace, and once with ``kill -9`` of DVC and its stage after
+random times, until so many kills are done and a run comes to its end. Prints the kills of each
+stage and every file that differs.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+RESULTS = "data/codes", "data/predictions", "data/evaluation", "data/models", "metrics", "dvc.lock"
+EPOCHS = {"  epochs: 36\n": "  epochs: {train}\n", "  epochs: 8\n": "  epochs: 2\n"}
+PATIENCE = 1800
+
+
+def clone(folder: Path, epochs: int) -> Path:
+    """The last commit, with fewer epochs and without results."""
+    subprocess.run(["git", "clone", "--quiet", "--local", ROOT, folder], check=True)
+    path = folder / "params.yaml"
+    text = path.read_text(encoding="utf-8")
+    for old, new in EPOCHS.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new.format(train=epochs))
+    path.write_text(text, encoding="utf-8")
+    (folder / "dvc.lock").unlink()
+    return folder
+
+
+def start(folder: Path, log: Path) -> subprocess.Popen:
+    """``dvc repro`` in a process group of its own."""
+    command = [sys.executable, "-m", "dvc", "repro"]
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with log.open("w", encoding="utf-8") as output:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def stage_of(log: Path) -> str:
+    """The stage that a run had begun last, without its matrix."""
+    begun = re.findall(r"Running stage '([a-z]+)", log.read_text(encoding="utf-8"))
+    return begun[-1] if begun else "between stages"
+
+
+def disturbed(folder: Path, kills: int, longest: float, rng: np.random.Generator) -> Counter:
+    """Run and kill until `kills` are done; a run that ends before its kill starts from nothing."""
+    killed, log = Counter(), folder.parent / "disturbed.log"
+    while killed.total() - killed["resumed trainings"] < kills:
+        process = start(folder, log)
+        try:
+            code = process.wait(rng.uniform(1, longest))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            killed[stage_of(log)] += 1
+        else:
+            if code:
+                sys.exit(f"dvc repro ended with {code}: {log.read_text(encoding='utf-8')[-2000:]}")
+            for name in ("data", ".dvc/cache", ".dvc/tmp", "dvc.lock"):
+                subprocess.run(["rm", "-rf", folder / name], check=True)
+            subprocess.run(["git", "checkout", "--quiet", "data"], cwd=folder, check=True)
+        killed["resumed trainings"] += log.read_text(encoding="utf-8").count(": resumed")
+    undisturbed(folder, log)
+    killed["resumed trainings"] += log.read_text(encoding="utf-8").count(": resumed")
+    return killed
+
+
+def undisturbed(folder: Path, log: Path) -> None:
+    code = start(folder, log).wait(PATIENCE)
+    if code:
+        sys.exit(f"dvc repro ended with {code}: {log.read_text(encoding='utf-8')[-2000:]}")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """A digest of every result; times, and the log of a program that counts them, are none."""
+    files = [p for name in RESULTS for p in (folder / name, *(folder / name).rglob("*"))]
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if path.is_file() and path.name not in ("cost.json", ".gitignore")
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--epochs", type=int, default=6, help="of the trainings")
+    parser.add_argument("--longest", type=float, default=25.0, help="seconds before a kill")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        peaceful, hunted = (clone(Path(scratch) / name, given.epochs) for name in ("a", "b"))
+        begin = time.perf_counter()
+        undisturbed(peaceful, Path(scratch) / "undisturbed.log")
+        print(f"undisturbed: {time.perf_counter() - begin:.0f} s", flush=True)
+        begin = time.perf_counter()
+        rng = np.random.default_rng(given.seed)
+        killed = disturbed(hunted, given.kills, given.longest, rng)
+        print(f"with {given.kills} kills: {time.perf_counter() - begin:.0f} s")
+        for stage, count in killed.most_common():
+            print(f"  {stage:20}{count:4}")
+        expected, found = digests(peaceful), digests(hunted)
+    differing = sorted(p for p in expected.keys() | found.keys() if expected.get(p) != found.get(p))
+    print(f"{len(expected)} files compared, {len(differing)} differ", *differing, sep="\n  ")
+    sys.exit(bool(differing))
+
+
+if __name__ == "__main__":
+    main()
