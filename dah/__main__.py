@@ -8,9 +8,10 @@ from pathlib import Path
 
 from dah import params
 from dah.artifacts import read_codes
+from dah.comparison import experiments_table
 from dah.data.tasks import read_lists
 from dah.errors import UserError
-from dah.experiments import experiments_table, read_folder, show
+from dah.experiments import read_folder, show
 from dah.predictions import COLUMNS
 from dah.predictions import predictions as target_predictions
 from dah.presets import apply_preset
@@ -64,9 +65,9 @@ def select(folders: list[Path], method: str, source_accuracy: float, revision: s
     print(f"{chosen.label} ({', '.join(chosen.names)})")
 
 
-def experiments(figure: str, revision: str) -> None:
+def experiments(figure: str, method: str | None, revision: str) -> None:
     """Print a figure of DVC's experiments: mean and standard deviation over seeds."""
-    print(experiments_table(show(revision), figure))
+    print(experiments_table(show(revision), figure, method))
 
 
 def main() -> None:
@@ -89,6 +90,7 @@ def main() -> None:
     command.set_defaults(call=select)
     command = commands.add_parser("experiments", help=experiments.__doc__)
     command.add_argument("figure", nargs="?", default="accuracy", help="accuracy, map, ...")
+    command.add_argument("--method", help="dah, itq, ...; default: all")
     command.add_argument("--revision", default="HEAD", help="whose experiments; default: HEAD")
     command.set_defaults(call=experiments)
     given = vars(parser.parse_args())

@@ -9,14 +9,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from dah.__main__ import main
+from dah.comparison import experiments_table, pooled
 from dah.errors import UserError
 from dah.experiments import (
     Experiment,
     by_setting,
-    experiments_table,
     finished,
     flat,
-    pooled,
     varying,
     without_repeats,
     written,
@@ -87,7 +86,15 @@ def test_runs_of_other_seeds_and_methods_are_of_one_setting():
         experiment("c", dah__gamma=100.0),
     ]
     assert varying(runs) == ["dah.gamma"]
-    assert [[e.name for e in group] for group in by_setting(runs)] == [["a", "b"], ["c"]]
+    assert [[e.name for e in group] for group in by_setting(runs)] == [["c"], ["a", "b"]]
+
+
+def test_settings_are_in_order_of_their_values():
+    """Numbers by size, before lists and what is not given."""
+    given = [1000, None, ("fc7",), 300.0, 30, ("fc6", "fc7")]
+    runs = [experiment(str(value), dah__gamma=value) for value in given]
+    order = [group[0].parameters["dah.gamma"] for group in by_setting(runs)]
+    assert order == [30, 300, 1000, None, ("fc6", "fc7"), ("fc7",)]
 
 
 def test_a_seed_counts_once():
@@ -140,9 +147,12 @@ def test_the_table_has_a_row_for_every_method_and_setting():
     ]
     assert experiments_table(runs, "accuracy").splitlines() == [
         "  method  dah.gamma  seeds         a-b         c-d        mean",
+        "  dah           100      1        45.0        80.0        62.5",
         "  dah           300      3  52.0 ± 2.0  70.0 ± 1.0  61.0 ± 1.3",
         "  none          300      1        40.0        40.0        40.0",
-        "  dah           100      1        45.0        80.0        62.5",
+    ]
+    assert experiments_table(runs, "accuracy", "none").splitlines()[1:] == [
+        "  none          300      1  40.0  40.0  40.0"
     ]
 
 
@@ -151,6 +161,8 @@ def test_a_figure_that_no_run_has_is_one_line():
     runs = [experiment("main", accuracies(50.0, 70.0, deviation=1.0))]
     with pytest.raises(UserError, match=r"has the figure 'mapp'; known are accuracy, images$"):
         experiments_table(runs, "mapp")
+    with pytest.raises(UserError, match="has 'accuracy' of 'dan'; known are dah"):
+        experiments_table(runs, "accuracy", "dan")
     with pytest.raises(UserError, match="no finished experiment has figures; run some: dvc exp"):
         experiments_table([experiment()], "map")
 
@@ -175,7 +187,7 @@ def test_a_candidate_is_a_setting():
         experiment("other", validation(0.1, entropy=1.5), dah__gamma=100),
         experiment("unfinished"),
     ]
-    first, second = candidates(runs, "dah")
+    second, first = candidates(runs, "dah")
     assert (first.label, first.names, first.seeds) == ("dah.gamma=300", ("main",), 2)
     assert_allclose([first.figures["domain_error"], first.source_accuracy], [0.25, 98.5])
     assert_allclose([second.figures["entropy"], second.source_accuracy], [1.5, 100])
