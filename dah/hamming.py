@@ -74,13 +74,15 @@ def histograms(
 
     relevant = np.zeros((len(query_codes), bins), np.int64)
     total = np.zeros_like(relevant)
+    count = partial(_count_block, queries, database, slices, relevant, total, pairs_at_once)
     many = len(query_codes) * len(order) >= SHARED_FROM
     threads = threads or (os.cpu_count() if many else 1) or 1
-    step = max(1, -(-len(relevant) // (BLOCKS_PER_THREAD * threads)))
-    blocks = [slice(start, start + step) for start in range(0, len(relevant), step)]
-    count = partial(_count_block, queries, database, slices, relevant, total, pairs_at_once)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(count, blocks))
+    if threads == 1:
+        count(slice(0, len(relevant)))
+    else:
+        step = max(1, -(-len(relevant) // (BLOCKS_PER_THREAD * threads)))
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(count, (slice(q, q + step) for q in range(0, len(relevant), step))))
     return Histograms(relevant, total)
 
 
@@ -99,7 +101,7 @@ def _count_block(
     rows = max(1, pairs_at_once // columns)
     for left in range(0, database.shape[1], columns):
         tile = database[:, left : left + columns]
-        begin, end = np.maximum(slices - left, 0)
+        begin, end = np.maximum(slices - left, 0).tolist()
         for top in range(*block.indices(len(relevant)))[::rows]:
             bottom = min(top + rows, block.stop)
             for q, d in enumerate(_distances(queries[:, top:bottom], tile), top):

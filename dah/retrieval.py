@@ -128,7 +128,7 @@ def reciprocals(N: np.ndarray, m: np.ndarray) -> np.ndarray:
     """
     near = HARMONIC[np.minimum(N + m, EXACT_BELOW)] - HARMONIC[np.minimum(N, EXACT_BELOW)]
     low, high = np.maximum(N, EXACT_BELOW) + 0.5, np.maximum(N + m, EXACT_BELOW) + 0.5
-    c_low, c_high = (1 / (24 * x**2) - 7 / (960 * x**4) for x in (low, high))
+    c_low, c_high = (1 / (24 * x**2) - 7 / (960 * (x**2) ** 2) for x in (low, high))
     return near + np.log1p((high - low) / low) + c_high - c_low
 
 
