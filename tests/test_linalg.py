@@ -94,7 +94,6 @@ def test_row_space_without_the_gram_matrix_is_that_with_it(shape, monkeypatch):
     X = matrix(*shape)
     expected, W = row_space(X, 7)
     monkeypatch.setattr(linalg, "GRAM_BELOW", 40)
-    monkeypatch.setattr(linalg, "DENSE_BELOW", np.inf)
     monkeypatch.setattr(linalg, "leading_eigenpairs", None)
     values, V = row_space(X, 7)
     assert_allclose(values, expected, rtol=1e-12)
