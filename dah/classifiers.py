@@ -6,6 +6,7 @@ from sklearn.svm import LinearSVC
 from dah.linalg import as_features
 
 CELLS_AT_ONCE = 2**17  # distances held at a time: 1 MiB stays in the cache of one core
+ROWS_AT_ONCE = 256  # of the target, so that a product with a large source is not bound by memory
 
 
 def nearest_neighbour(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray) -> np.ndarray:
@@ -14,16 +15,17 @@ def nearest_neighbour(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray) -> np.ndar
         argmin_i |x - x_i|^2 = argmin_i |x_i|^2 - 2 <x, x_i>
 
     by matrix products. What these cannot tell apart, d eps (|x|^2 + max |x_i|^2) or less, is
-    decided by the differences themselves, and among equal ones by the lowest index. Features
-    ``(ns, d)`` and ``(nt, d)``, labels integers ``(ns,)``. Returns int64 ``(nt,)``. Raises
-    ValueError as ``as_features`` and where labels do not fit.
+    decided by the differences themselves, and among equal ones by the lowest index. No more
+    distances are held than Xs has numbers, or a MiB of them. Features ``(ns, d)`` and ``(nt, d)``,
+    labels integers ``(ns,)``. Returns int64 ``(nt,)``. Raises ValueError as ``as_features`` and
+    where labels do not fit.
     """
     Xs, Xt = as_features(Xs, Xt)
     ys = as_labels(ys, len(Xs))
     nearest = np.empty(len(Xt), np.int64)
     square = np.einsum("ij,ij->i", Xs, Xs)
     rounding = Xs.shape[1] * np.finfo(float).eps
-    rows = max(1, CELLS_AT_ONCE // len(Xs))
+    rows = max(CELLS_AT_ONCE // len(Xs), min(ROWS_AT_ONCE, Xs.shape[1]))
     for start in range(0, len(Xt), rows):
         block = Xt[start : start + rows]
         distance = (-2 * block) @ Xs.T

@@ -7,83 +7,14 @@ of the database is relevant to is left out of every mean.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from dah.codes import check_codes
+from dah.hamming import Histograms, histograms
 
-PAIRS_AT_ONCE = 2**16  # their words, 512 KiB, stay in the cache of one core
 CELLS_AT_ONCE = 2**18  # cells of the histograms: bounds the memory of average_precision
 EXACT_BELOW = 256
 HARMONIC = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, EXACT_BELOW + 1))])
-
-
-@dataclass(frozen=True)
-class Histograms:
-    """Items per query and Hamming distance: both int64 ``(queries, bits + 1)``."""
-
-    relevant: np.ndarray
-    total: np.ndarray
-
-
-def hamming_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Number of bits that differ between each code of a and each of b.
-
-    Packed uint8 ``(n, bytes)`` and ``(m, bytes)`` to int32 ``(n, m)``. Raises ValueError where
-    the arrays are not uint8 of one width.
-    """
-    _check_pair(a, b, None)
-    words_a, words_b = _words(a), _words(b)
-    distances = np.empty((len(a), len(b)), np.int32)
-    rows = max(1, PAIRS_AT_ONCE // max(1, len(b)))
-    for start in range(0, len(a), rows):
-        distances[start : start + rows] = _distances(words_a[:, start : start + rows], words_b)
-    return distances
-
-
-def histograms(
-    query_codes: np.ndarray,
-    query_labels: np.ndarray,
-    database_codes: np.ndarray,
-    database_labels: np.ndarray,
-    *,
-    bits: int | None = None,
-    pairs_at_once: int = PAIRS_AT_ONCE,
-) -> Histograms:
-    """How many items, and how many relevant ones, lie at each distance from each query.
-
-        total[q, d] = |{i : dist(q, i) = d}|,   relevant[q, d] = those with the label of q
-
-    The database is put in the order of its labels, so that the relevant items of a query are one
-    slice of it. Time is linear in the pairs; memory is the two sets, the result and a tile of
-    `pairs_at_once` pairs. Codes packed uint8 ``(n, bytes)``, labels integers or strings ``(n,)``;
-    `bits` (default 8 * bytes) drops the distances that padding bits cannot reach. Raises
-    ValueError where shapes, widths, dtypes or lengths do not fit.
-    """
-    _check_pair(query_codes, database_codes, bits)
-    query_labels, database_labels = _check_labels(
-        query_labels, len(query_codes), database_labels, len(database_codes)
-    )
-    bins = 1 + (8 * query_codes.shape[1] if bits is None else bits)
-    order = np.argsort(database_labels, kind="stable")
-    ordered = database_labels[order]
-    first = np.searchsorted(ordered, query_labels, "left")
-    last = np.searchsorted(ordered, query_labels, "right")
-    queries, database = _words(query_codes), _words(database_codes[order])
-
-    relevant = np.zeros((len(query_codes), bins), np.int64)
-    total = np.zeros_like(relevant)
-    columns = max(1, min(pairs_at_once, len(order)))
-    rows = max(1, pairs_at_once // columns)
-    for left in range(0, len(order), columns):
-        tile = database[:, left : left + columns]
-        begin, end = (np.maximum(edge - left, 0) for edge in (first, last))
-        for top in range(0, len(relevant), rows):
-            for q, d in enumerate(_distances(queries[:, top : top + rows], tile), top):
-                total[q] += np.bincount(d, minlength=bins)
-                relevant[q] += np.bincount(d[begin[q] : end[q]], minlength=bins)
-    return Histograms(relevant, total)
 
 
 def mean_average_precision(
@@ -197,25 +128,8 @@ def reciprocals(N: np.ndarray, m: np.ndarray) -> np.ndarray:
     """
     near = HARMONIC[np.minimum(N + m, EXACT_BELOW)] - HARMONIC[np.minimum(N, EXACT_BELOW)]
     low, high = np.maximum(N, EXACT_BELOW) + 0.5, np.maximum(N + m, EXACT_BELOW) + 0.5
-    c_low, c_high = (1 / (24 * x**2) - 7 / (960 * x**4) for x in (low, high))
+    c_low, c_high = (1 / (24 * x**2) - 7 / (960 * (x**2) ** 2) for x in (low, high))
     return near + np.log1p((high - low) / low) + c_high - c_low
-
-
-def _words(codes: np.ndarray) -> np.ndarray:
-    """The codes as uint64 ``(words, n)``, padded with zero bits; equal padding adds no distance."""
-    n, width = codes.shape
-    padded = np.zeros((n, -(-width // 8) * 8), np.uint8)
-    padded[:, :width] = codes
-    return np.ascontiguousarray(padded.view(np.uint64).T)
-
-
-def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Hamming distances ``(n, m)`` of words ``(words, n)`` and ``(words, m)``, smallest dtype."""
-    dtype = np.min_scalar_type(64 * len(a))
-    distances = np.zeros((a.shape[1], b.shape[1]), dtype)
-    for x, y in zip(a, b, strict=True):
-        distances += np.bitwise_count(x[:, None] ^ y)
-    return distances
 
 
 def _require_any(answerable: np.ndarray) -> None:
@@ -224,31 +138,3 @@ def _require_any(answerable: np.ndarray) -> None:
             f"0 of {len(answerable)} queries have a relevant item in the database: check that both"
             " sides number their categories alike"
         )
-
-
-def _check_pair(a: np.ndarray, b: np.ndarray, bits: int | None) -> None:
-    for codes in (a, b):
-        check_codes(codes, 8 * codes.shape[-1] if bits is None else bits)
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(
-            f"the codes have {a.shape[1]} and {b.shape[1]} bytes: pack both with as many bits"
-        )
-
-
-def _check_labels(
-    query_labels: np.ndarray, queries: int, database_labels: np.ndarray, items: int
-) -> tuple[np.ndarray, np.ndarray]:
-    labels = np.asarray(query_labels), np.asarray(database_labels)
-    for name, side, count in zip(("query", "database"), labels, (queries, items), strict=True):
-        if side.shape != (count,):
-            raise ValueError(
-                f"{count} {name} codes need labels of shape ({count},), found {side.shape}:"
-                " pass one label per code, in the same order"
-            )
-    kinds = {side.dtype.kind for side in labels}
-    if not (kinds == {"U"} or (kinds <= set("iu") and np.result_type(*labels).kind in "iu")):
-        raise ValueError(
-            f"labels must be integers or strings on both sides, found {labels[0].dtype} and"
-            f" {labels[1].dtype}: number them alike with np.unique"
-        )
-    return labels

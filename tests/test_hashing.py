@@ -15,6 +15,7 @@ from scipy.special import expit
 from sklearn.linear_model import Ridge
 from sklearn.svm import LinearSVC
 
+from dah import linalg
 from dah.codes import unpack
 from dah.hashing import (
     autoencoder,
@@ -105,6 +106,15 @@ def test_directions_have_one_sign():
     assert_allclose(principal_components(-X, 3, most=5).directions, directions, atol=1e-12)
 
 
+def test_directions_of_wide_features_are_those_of_the_gram_matrix(monkeypatch):
+    """ITQ of few bits from many features gives one code with and without the Gram matrix."""
+    X = features(120, 90)
+    expected = itq(X, 10, np.random.default_rng(1)).encode(X)
+    monkeypatch.setattr(linalg, "GRAM_BELOW", 80)
+    monkeypatch.setattr(linalg, "leading_eigenpairs", None)
+    assert_array_equal(itq(X, 10, np.random.default_rng(1)).encode(X), expected)
+
+
 def quantization_error(V, R):
     """|B - V R|_F^2 with B = sgn(V R), by loops."""
     return sum((abs(u) - 1) ** 2 for u in (V @ R).ravel())
@@ -140,7 +150,9 @@ def test_itq_is_as_good_as_that_of_faiss():
     """The best of five starts is not above faiss's quantization error by more than 1 %."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        faiss = pytest.importorskip("faiss")
+        faiss = pytest.importorskip(
+            "faiss", reason="faiss is not installed: the extra bench has it"
+        )
     X = features(400, 30)
     V = principal_components(X, 16, most=16).project(X)
     other = faiss.ITQMatrix(16)

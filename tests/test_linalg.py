@@ -5,7 +5,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from dah.linalg import as_features, centred, leading_eigenpairs, row_space, unit_rows
+from dah import linalg
+from dah.linalg import (
+    as_features,
+    block_lanczos,
+    centred,
+    leading_eigenpairs,
+    row_space,
+    unit_rows,
+)
 
 
 def matrix(n, d, rank=None, seed=0):
@@ -78,6 +86,41 @@ def test_lanczos_iteration_repeats_itself():
     first, second = leading_eigenpairs(operator, 4), leading_eigenpairs(operator, 4)
     assert_array_equal(first[0], second[0])
     assert_array_equal(first[1], second[1])
+
+
+@pytest.mark.parametrize("shape", [(90, 60), (60, 90)])
+def test_row_space_without_the_gram_matrix_is_that_with_it(shape, monkeypatch):
+    """Few of very many singular vectors come from products with X, on both sides of it."""
+    X = matrix(*shape)
+    expected, W = row_space(X, 7)
+    monkeypatch.setattr(linalg, "GRAM_BELOW", 40)
+    monkeypatch.setattr(linalg, "leading_eigenpairs", None)
+    values, V = row_space(X, 7)
+    assert_allclose(values, expected, rtol=1e-12)
+    assert_allclose(V @ V.T, W @ W.T, atol=1e-12)
+    assert_allclose(V.T @ V, np.eye(7), atol=1e-14)
+
+
+@pytest.mark.parametrize("count", [1, 5, 40, 100])
+def test_block_lanczos_solves_the_eigenproblem(count):
+    """Residuals vanish and values are those of a dense solver, also where all are wanted."""
+    G = matrix(150, 100, seed=2)
+    G = G.T @ G - 0.3 * np.eye(100)
+    values, V = block_lanczos(G, count)
+    assert_allclose(values, np.linalg.eigvalsh(G)[::-1][:count], rtol=1e-12, atol=1e-14)
+    assert_allclose(G @ V, V * values, atol=1e-12)
+    assert_allclose(V.T @ V, np.eye(count), atol=1e-14)
+    assert_array_equal(block_lanczos(G, count)[1], V)
+
+
+def test_block_lanczos_goes_on_where_the_space_is_exhausted():
+    """After all of A's range it turns to the kernel of A: rank 3, a multiple of I, and zero."""
+    low = matrix(50, 80, rank=3)
+    for G in (low.T @ low, 2 * np.eye(80), np.zeros((80, 80))):
+        values, V = block_lanczos(G, 30)
+        assert_allclose(values, np.linalg.eigvalsh(G)[::-1][:30], atol=1e-13)
+        assert_allclose(G @ V, V * values, atol=1e-13)
+        assert_allclose(V.T @ V, np.eye(30), atol=1e-13)
 
 
 def test_unit_rows_worked_out_by_hand():

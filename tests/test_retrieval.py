@@ -9,11 +9,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dah.codes import pack, unpack
+from dah.hamming import Histograms, hamming_distances, histograms
 from dah.retrieval import (
-    Histograms,
     average_precision,
-    hamming_distances,
-    histograms,
     mean_average_precision,
     mean_over_queries,
     precision_recall,
@@ -116,6 +114,33 @@ def test_block_size_changes_nothing(pairs_at_once):
     expected = histograms(*sets)
     assert_array_equal(counts.total, expected.total)
     assert_array_equal(counts.relevant, expected.relevant)
+
+
+@pytest.mark.parametrize(
+    ("bits", "items"), [(12, 3328), (12, 7001), (1, 511), (1, 513), (200, 60_000)]
+)
+def test_bytes_counted_in_pairs_are_all_counted(bits, items):
+    """Long rows, even and odd, and those of two bytes a distance, against one bincount of sums."""
+    qc, ql, dc, dl = random_sets(bits, queries=3, items=items)
+    counts = histograms(qc, ql, dc, dl, bits=bits)
+    for q in range(3):
+        distance = np.unpackbits(qc[q] ^ dc, axis=1).sum(axis=1)
+        total = [np.count_nonzero(distance == d) for d in range(bits + 1)]
+        relevant = [np.count_nonzero((distance == d) & (dl == ql[q])) for d in range(bits + 1)]
+        assert_array_equal(counts.total[q], total)
+        assert_array_equal(counts.relevant[q], relevant)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 50])
+@pytest.mark.parametrize("pairs_at_once", [30, 10_000])
+def test_threads_change_nothing(threads, pairs_at_once):
+    """Blocks of queries, even or not and more than there are queries, are each counted once."""
+    sets = random_sets(12, queries=23)
+    counts = histograms(*sets, threads=threads, pairs_at_once=pairs_at_once)
+    expected = histograms(*sets, threads=1)
+    assert_array_equal(counts.total, expected.total)
+    assert_array_equal(counts.relevant, expected.relevant)
+    assert_array_equal(expected.total.sum(axis=1), np.full(23, 40))
 
 
 def test_formula_in_blocks_changes_nothing(monkeypatch):

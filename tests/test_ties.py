@@ -8,13 +8,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dah.codes import pack
-from dah.retrieval import (
-    Histograms,
-    average_precision,
-    hamming_distances,
-    histograms,
-    mean_over_queries,
-)
+from dah.hamming import Histograms, hamming_distances, histograms
+from dah.retrieval import average_precision, mean_over_queries
 from dah.ties import map_spread, ordered_precision
 
 
