@@ -16,8 +16,7 @@ def choose_device(name: str) -> torch.device:
 def make_repeatable(device: torch.device, seed: int) -> None:
     """Deterministic operators, and new weights of `seed`.
 
-    On a GPU torch warns instead: pooling and response normalisation have no repeatable backward
-    pass there.
+    On a GPU torch warns instead: pooling has no repeatable backward pass there.
     """
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
     torch.utils.deterministic.fill_uninitialized_memory = False

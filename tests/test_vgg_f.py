@@ -10,7 +10,7 @@ from scipy.io import savemat
 from dah.errors import UserError
 from dah.networks import build_trunk, load_weights
 from dah.networks.matconvnet import convert_matconvnet
-from dah.networks.vgg_f import VggF
+from dah.networks.vgg_f import VggF, response_norm
 
 WIDTHS = (6, 7, 5, 8, 6, 10, 9)
 CHAIN = (3, *WIDTHS)
@@ -150,6 +150,16 @@ def test_activations_are_those_of_matconvnets_definitions(tmp_path, old, whole_m
         for activations, expected in zip(found, forward(layers, image, mean), strict=True):
             assert np.count_nonzero(expected) > 1
             assert_allclose(activations[row], expected, rtol=1e-4, atol=1e-4 * expected.max())
+
+
+@pytest.mark.parametrize("channels", [2, 3, 7])
+def test_response_normalisation_and_its_gradient(channels):
+    """Loops over channels, and finite differences; also of fewer channels than its window."""
+    rng = torch.Generator().manual_seed(0)
+    x = 30 * torch.randn(2, channels, 2, 3, generator=rng, dtype=torch.float64)
+    expected = [normalise(image.permute(1, 2, 0).numpy(), 5, 2, 1e-4, 0.75) for image in x]
+    assert_allclose(response_norm(x).permute(0, 2, 3, 1), np.stack(expected), rtol=1e-12)
+    assert torch.autograd.gradcheck(response_norm, x.requires_grad_())
 
 
 def test_the_papers_widths():
