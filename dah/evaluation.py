@@ -6,7 +6,7 @@ from dah import retrieval, statistics
 from dah.artifacts import Codes
 from dah.data.tasks import Labels
 from dah.domains import a_distance
-from dah.retrieval import Histograms
+from dah.hamming import Histograms, histograms
 from dah.ties import map_spread
 
 ORACLES = ("suh",)  # learn from target labels: upper bounds, not results
@@ -91,7 +91,7 @@ def target_figures(codes: Codes, labels: Labels) -> tuple[dict[str, float], Hist
         asked, rest = labels.is_query, ~labels.is_query
         queries = codes.target[asked], labels.target[asked]
         database = codes.target[rest], labels.target[rest]
-        within = retrieval.histograms(*queries, *database, bits=codes.bits)
+        within = histograms(*queries, *database, bits=codes.bits)
         nearest = retrieval.average_precision(within, NEAREST)
         figures |= {
             "map": retrieval.mean_over_queries(retrieval.average_precision(within)),

@@ -9,7 +9,7 @@ from dah.artifacts import Codes
 from dah.data.tasks import Labels
 from dah.embedding import tsne
 from dah.evaluation import NEAREST, confusion_matrix
-from dah.retrieval import hamming_distances
+from dah.hamming import hamming_distances
 
 QUERIES = 5
 
