@@ -66,13 +66,12 @@ class _QuadrupleDistances(torch.autograd.Function):
         for g in (gs, gt):
             g[2 * half :] = 0
         (g_s1, g_s2), (g_t1, g_t2) = ((g[:half], g[half : 2 * half]) for g in (gs, gt))
-        torch.neg(torch.mul(weights[0], ss, out=g_s1), out=g_s2)
-        torch.neg(torch.mul(weights[1], tt, out=g_t1), out=g_t2)
-        pull = weights[2] * st
-        g_s1 += pull
-        g_t2 -= pull
-        torch.mul(weights[3], ts, out=pull)
-        g_s2 += pull
+        torch.mul(weights[0], ss, out=g_s1)
+        torch.mul(weights[1], tt, out=g_t1)
+        pull, push = weights[3] * ts, -weights[2] * st
+        torch.sub(pull, g_s1, out=g_s2)
+        torch.sub(push, g_t1, out=g_t2)
+        g_s1 -= push
         g_t1 -= pull
         return gs, gt
 
