@@ -55,7 +55,7 @@ class _QuadrupleDistances(torch.autograd.Function):
         differences = [s1 - s2, t1 - t2, s1 - t2, s2 - t1]
         ctx.save_for_backward(*differences)
         ctx.rows = len(xs)
-        return torch.stack([difference.square().sum(dim=1) for difference in differences])
+        return torch.stack([torch.linalg.vector_norm(d, dim=1) for d in differences]).square()
 
     @staticmethod
     @once_differentiable
