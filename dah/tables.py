@@ -65,12 +65,29 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Metrics as stored by ``write_json``."""
+def read_json(path: Path, keys: Sequence[str] = ()) -> dict[str, Any]:
+    """A JSON object as stored by ``write_json``, with these keys and others."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: expected metrics as JSON, found: {error}") from error
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path}: expected metrics as a JSON object, found a {type(content).__name__}"
+        )
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise UserError(f"{path}: expected metrics with {missing[0]!r}, found none; run again")
+    return content
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name}, which is no number")
+
+
+def read_figures(path: Path) -> dict[str, dict[str, float]]:
+    """Metrics ``{figure: {method: number}}``, those of deviations one level deeper aside."""
+    return read_json(path)
 
 
 def rows_of(ids: Sequence[str], wanted: Sequence[str], path: Path) -> np.ndarray:
