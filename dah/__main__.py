@@ -14,7 +14,7 @@ from dah.predictions import COLUMNS
 from dah.predictions import predictions as target_predictions
 from dah.presets import apply_preset
 from dah.report import column_of, text_tables
-from dah.tables import LABELS, read_json, read_table, rows_of
+from dah.tables import LABELS, read_figures, read_json, read_table, rows_of
 
 DATA = Path("data")
 METRICS = Path("metrics")
@@ -24,10 +24,10 @@ PRESETS = Path("presets")
 
 def results() -> None:
     """Print the tables of the last run."""
-    summary = read_json(METRICS / "summary.json")
-    tasks = {task: read_json(METRICS / f"{task}.json") for task in params.load(PARAMS).tasks}
+    summary = read_figures(METRICS / "summary.json")
+    tasks = {task: read_figures(METRICS / f"{task}.json") for task in params.load(PARAMS).tasks}
     columns = [column_of(name, of) for name, of in {**tasks, "mean": summary}.items()]
-    print(text_tables(columns, read_json(METRICS / "domains.json")))
+    print(text_tables(columns, read_json(METRICS / "domains.json", ("images",))))
     print(f"\nTables and pictures to look at: {METRICS / 'report.html'}")
 
 

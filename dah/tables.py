@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,16 @@ def read_table(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
         raise UserError(f"{path}: expected a CSV table, found: {error}") from error
     header = rows[0] if rows else []
     if header != list(columns):
-        raise UserError(f"{path}: expected the columns {','.join(columns)}, found {header}")
+        raise UserError(
+            f"{path}: expected the columns {','.join(columns)}, found {','.join(header)[:100]!r}"
+        )
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(columns):
             raise UserError(
                 f"{path}, row {number}: expected {len(columns)} values, found {len(row)}"
             )
+    if columns[0] == "id" and len({row[0] for row in rows}) < len(rows):
+        raise UserError(f"{path}: an id stands twice; make the table again")
     return {name: [row[i] for row in rows[1:]] for i, name in enumerate(columns)}
 
 
@@ -85,9 +90,19 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name}, which is no number")
 
 
-def read_figures(path: Path) -> dict[str, dict[str, float]]:
-    """Metrics ``{figure: {method: number}}``, those of deviations one level deeper aside."""
-    return read_json(path)
+def read_figures(path: Path) -> dict[str, Any]:
+    """A task's or the summary's metrics, ``{figure: {method: number}}``, ``deviation`` of such."""
+    content = read_json(path)
+    deviation = content.get("deviation", {})
+    for figures in (deviation, {**content, "deviation": {}}):
+        for figure, methods in figures.items() if isinstance(figures, dict) else [("", None)]:
+            values = list(methods.values()) if isinstance(methods, dict) else [None]
+            if not all(type(v) in {int, float} and math.isfinite(v) for v in values):
+                raise UserError(
+                    f"{path}: expected a number for each method of {figure or 'deviation'!r}, found"
+                    f" {str(methods)[:80]}; run again"
+                )
+    return content
 
 
 def rows_of(ids: Sequence[str], wanted: Sequence[str], path: Path) -> np.ndarray:

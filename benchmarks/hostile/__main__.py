@@ -20,7 +20,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ def attempt(kind: str, folder: Path) -> tuple[str, str]:
         result, reason = "refused", str(error)
         if "\n" in reason or path.name not in reason or len(reason) > LONGEST:
             result, reason = "failed", f"not one clear line that names the file: {reason[:500]!r}"
-    except Exception as error:  # noqa: BLE001 - whatever else it is, it is the finding
+    except Exception as error:
         result, reason = "failed", f"{type(error).__name__}: {str(error)[:500]!r}"
     strangers = {entry.name for entry in folder.iterdir()} - {path.name, "out", "scratch"}
     if strangers:
@@ -77,7 +77,7 @@ def attempt(kind: str, folder: Path) -> tuple[str, str]:
 
 
 def work(kind: str, count: int, seed: int, first: int) -> None:
-    """The child: read a kind's cases from the given one on, a line of JSON before and after each."""
+    """The child: read a kind's cases from the given one on, a line before and after each."""
     with tempfile.TemporaryDirectory() as place:
         folder, scratch = Path(place) / "work", Path(place) / "scratch"
         for made in (folder, scratch):
@@ -108,6 +108,12 @@ def limited(kind: str, folder: Path) -> tuple[str, str]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+def _forward(stream: Iterable[str], lines: "queue.Queue[str]") -> None:
+    for line in stream:
+        lines.put(line)
+    lines.put("")
+
+
 def outcomes(kind: str, count: int, seed: int) -> Iterator[Outcome]:
     """All cases of a kind; a child that crashes or hangs fails its case, and another goes on."""
     first = 0
@@ -119,7 +125,7 @@ def outcomes(kind: str, count: int, seed: int) -> Iterator[Outcome]:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         lines: queue.Queue[str] = queue.Queue()
-        reading = threading.Thread(target=lambda: [*map(lines.put, child.stdout), lines.put("")])
+        reading = threading.Thread(target=_forward, args=(child.stdout, lines))
         reading.start()
         begun = None
         while True:

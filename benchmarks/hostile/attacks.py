@@ -65,11 +65,11 @@ def pickles(whole: Sequence[bytes]) -> Attacks:
 
     def packed() -> bytes:
         file = io.BytesIO()
-        with zipfile.ZipFile(io.BytesIO(whole[0])) as old:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
-                for name in old.namelist():
-                    new.writestr(name, old.read(name))
-                new.writestr(f"{old.namelist()[0].split('/')[0]}/data/bomb", bytes(2**28))
+        old = zipfile.ZipFile(io.BytesIO(whole[0]))
+        with old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
+            for name in old.namelist():
+                new.writestr(name, old.read(name))
+            new.writestr(f"{old.namelist()[0].split('/')[0]}/data/bomb", bytes(2**28))
         return file.getvalue()
 
     key = next(iter(state))
@@ -111,6 +111,7 @@ def archives(kind: str, whole: Sequence[bytes]) -> Attacks:
     names = ["../out.png", "/tmp/out.png", "a/../../out.png", "C:/out.png", "a\\..\\out.png"]
     names += ["a/\udcff.png", "a/\n.png", "a/" + "x" * 5000 + ".png", "a/c/\u202e.png", "a/c/1.png"]
     if kind == "zip":
+
         def renamed(name: str) -> bytes:
             file = io.BytesIO()
             with zipfile.ZipFile(file, "w") as archive:
@@ -229,6 +230,8 @@ def images(kind: str, whole: Sequence[bytes]) -> Attacks:
             "169 million pixels": lambda: png_of_zeros(13000, 6, 8),
             "169 million pixels of 16 bits": lambda: png_of_zeros(13000, 0, 16),
             "169 million colours of 16 bits": lambda: png_of_zeros(13000, 2, 16),
+            "88 million pixels": lambda: png_of_zeros(9400, 6, 8),
+            "88 million pixels of 16 bits": lambda: png_of_zeros(9400, 0, 16),
             "400 million pixels": lambda: png_of_zeros(20000, 0, 1),
             "a text of 1 GiB": lambda: png_of_zeros(8, 2, 8, text=2**30),
             "a profile of 1 GiB": lambda: png_of_zeros(8, 2, 8, profile=2**30),
@@ -266,7 +269,9 @@ def matlab(whole: Sequence[bytes]) -> Attacks:
     return {
         "MATLAB 4": lambda: of({"layers": np.ones((2, 2))}, format="4"),
         "MATLAB 4 of 2^62": lambda: struct.pack("<iiiii", 0, 2**31 - 1, 2**31 - 1, 0, 2) + b"x\0",
-        "MATLAB 7.3": lambda: b"MATLAB 7.3 MAT-file".ljust(124) + struct.pack("<HH", 0x0200, 0x4D49),
+        "MATLAB 7.3": lambda: (
+            b"MATLAB 7.3 MAT-file".ljust(124) + struct.pack("<HH", 0x0200, 0x4D49)
+        ),
         "1 GiB of zeros": lambda: packed,
         "50 nested cells": lambda: nested_cells(whole[0][:128], 50),
         "20000 nested cells": lambda: nested_cells(whole[0][:128], 20000),

@@ -145,5 +145,3 @@ def nested_cells(header: bytes, depth: int) -> bytes:
         body = flags + sides + stored + content
         content = struct.pack("<II", 14, len(body)) + body
     return header + content
-
-

@@ -9,13 +9,14 @@ import numpy as np
 
 TEXT = (".csv", "metrics", "params.yaml", "SHA256")
 PACKED = {"model", "trunk", "weights", "zip"}
-NUMBERS = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1]
+NUMBERS = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF]
+NUMBERS += [2**31 - 1, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1]
 WORDS = [
-    b"nan", b"NaN", b"inf", b"1e999", b"-1", b"2.5", b"9" * 5000, b"1" * 30, b"", b"\x00", b'"', b"'",
-    b"[", b"{", b"]", b"}", b"\n", b"\r", b",", b":", b"&a", b"*a", b"<<", b"!!python/name:os.system",
-    b"\xff\xfe", b"\xef\xbb\xbf", "\u2028".encode(), b"null", b"true", b"../../x", b"/etc/passwd", b"#",
-    b"- ", b"\t", b"0x10", b"2001-99-99", b"1:99", b"? ", b"!!binary x", b"%", b"[" * 3000, b"a" * 200_000,
-]  # fmt: skip
+    *(b"nan NaN inf 1e999 -1 2.5 null true 0x10 2001-99-99 1:99 ../../x /etc/passwd".split()),
+    *(b"[ ] { } , : # % & * \" ' &a *a << !!python/name:os.system".split()),
+    *(b"", b"\x00", b"\n", b"\r", b"\t", b"- ", b"? ", b"!!binary x", b"\xff\xfe"),
+    *("\ufeff".encode(), "\u2028".encode(), b"9" * 5000, b"1" * 30, b"[" * 3000, b"a" * 200_000),
+]
 
 
 def damaged(kind: str, whole: Sequence[bytes], rng: np.random.Generator) -> bytes:
@@ -51,28 +52,24 @@ def _bytes(data: bytes, rng: np.random.Generator) -> bytes:
         start %= 2048  # headers come first
     length = int(rng.integers(1, 1 + rng.choice([4, 64, 4096])))
     part, after = data[start : start + length], data[start + length :]
-    match rng.integers(8):
-        case 0 | 1:
+    other = {"cut": b"", "doubled": part * 2, "zeroed": bytes(len(part))}
+    match str(rng.choice(["bits", "bits", "number", "scrambled", "cut off", *other])):
+        case "bits":
             changed = bytearray(data)
-            for place in rng.integers(0, max(1, len(data)), rng.integers(1, 9)):
-                if data:
-                    changed[place] ^= 1 << int(rng.integers(8))
+            for place in rng.integers(0, len(data), rng.integers(1, 9)) if data else ():
+                changed[place] ^= 1 << int(rng.integers(8))
             return bytes(changed)
-        case 2:
-            width = int(rng.choice([1, 2, 4, 8]))
-            number = int(NUMBERS[rng.integers(len(NUMBERS))]) % 256**width
+        case "number":
+            part = data[start : start + int(rng.choice([1, 2, 4, 8]))]
+            number = NUMBERS[rng.integers(len(NUMBERS))] % 256 ** len(part)
             order = "little" if rng.random() < 0.7 else "big"
-            return data[:start] + number.to_bytes(width, order) + data[start + width :]
-        case 3:
-            return data[:start] + after
-        case 4:
-            return data[:start] + part * 2 + after
-        case 5:
-            return data[:start] + bytes(len(part)) + after
-        case 6:
+            return data[:start] + number.to_bytes(len(part), order) + data[start + len(part) :]
+        case "scrambled":
             return data[:start] + rng.bytes(len(part)) + after
-        case _:
+        case "cut off":
             return data[:start]
+        case how:
+            return data[:start] + other[how] + after
 
 
 def _word(data: bytes, rng: np.random.Generator) -> bytes:

@@ -168,7 +168,9 @@ def tables(folder: Path) -> dict[str, list[bytes]]:
     return {
         **lists,
         "truth.csv": [(folder / "truth.csv").read_bytes()],
-        "labels.csv": [b"id,category,file,width,height\na,mug,mug/1.png,3,4\nb,pen,pen/2.png,3,4\n"],
+        "labels.csv": [
+            b"id,category,file,width,height\na,mug,mug/1.png,3,4\nb,pen,pen/2.png,3,4\n"
+        ],
         "metrics": [json.dumps(figures, indent=2).encode()],
         "params.yaml": [(ROOT / "params.yaml").read_bytes()],
         "SHA256": [b"%s  office31.archive\n" % (b"ab" * 32)],

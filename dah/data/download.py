@@ -111,7 +111,13 @@ def _recorded(checksums: Path) -> dict[str, str]:
     if not checksums.exists():
         return {}
     recorded = {}
-    for number, line in enumerate(checksums.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = checksums.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{checksums}: expected lines '<SHA-256>  <file>', found: {error}; delete the file"
+        ) from error
+    for number, line in enumerate(lines, start=1):
         found = re.fullmatch(r"([0-9a-f]{64})  (\S.*)", line)
         if found is None:
             raise UserError(

@@ -5,17 +5,15 @@ decides the activations is compared with what ``VggF`` computes; a difference is
 other network (VGG-M, the batch-normalised retraining of VGG-F) passes for it.
 """
 
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from dah.errors import UserError
+from dah.networks.matlab import load_matlab
 from dah.networks.vgg_f import LRN, VggF
 
 
@@ -85,7 +83,9 @@ def convert_matconvnet(path: Path) -> dict[str, torch.Tensor]:
     it, which is what MatConvNet's own scripts do: a whole mean image stays one, a mean colour fills
     the square. Raises ``UserError`` for another kind of file and for a network that differs.
     """
-    content = _load(path)
+    content = load_matlab(path)
+    if not isinstance(content.get("net", content), Mapping):
+        raise UserError(f"{path}: expected a MatConvNet network, found no struct in 'net'")
     net = content.get("net", content)
     layers = [layer for layer in _cells(net.get("layers")) if _kind(layer) != "dropout"]
     state = {"mean": _mean(path, net)}
@@ -101,20 +101,6 @@ def convert_matconvnet(path: Path) -> dict[str, torch.Tensor]:
                 weight = weight.flatten(1)
             state |= {f"{expected.name}.weight": weight, f"{expected.name}.bias": bias}
     return state
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = loadmat(path, appendmat=False, simplify_cells=True)
-    except NotImplementedError as error:
-        raise UserError(
-            f"{path}: MATLAB 7.3 (HDF5) file; save it from MATLAB with save(..., '-v7')"
-        ) from error
-    except (OSError, ValueError, TypeError, LookupError, zlib.error, MatReadError) as error:
-        raise UserError(f"{path}: cannot be read as a MATLAB file: {error}") from error
-    if not isinstance(content.get("net", content), Mapping):
-        raise UserError(f"{path}: expected a MatConvNet network, found no struct in 'net'")
-    return content
 
 
 def _cells(layers: Any) -> list[Mapping[str, Any]]:

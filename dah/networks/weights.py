@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
 
 from dah.errors import UserError
+from dah.tensors import is_weight, load_tensors
 
 VGG_F_ADDRESS = "https://www.vlfeat.org/matconvnet/models/imagenet-vgg-f.mat"
 
@@ -64,16 +64,12 @@ def _read(path: Path, name: str) -> Mapping[str, Tensor]:
         from dah.networks.matconvnet import convert_matconvnet  # noqa: PLC0415 - only for .mat
 
         return convert_matconvnet(path)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError, EOFError, ValueError, LookupError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise UserError(f"{path}: expected a state_dict of torch, found: {reason}") from error
+    content = load_tensors(path, "a state_dict of torch")
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+        isinstance(key, str) and is_weight(value) for key, value in content.items()
     ):
         raise UserError(f"{path}: expected a state_dict of torch, found {type(content).__name__}")
     return {key.removeprefix("module."): value for key, value in content.items()}
