@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from dah import params
-from dah.artifacts import read_codes
+from dah.artifacts import read_codes, unwritable
 from dah.data.tasks import read_lists
 from dah.errors import UserError
 from dah.predictions import COLUMNS
@@ -73,6 +73,8 @@ def main() -> None:
         sys.exit(f"dah: {error}")
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        sys.exit(f"dah: {unwritable(error.filename or Path.cwd(), error)}")
 
 
 if __name__ == "__main__":

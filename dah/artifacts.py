@@ -64,13 +64,18 @@ def replacing(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written: {error.strerror or error}; free space or mend permissions,"
-            " then run again"
-        ) from error
+        raise unwritable(path, error) from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> UserError:
+    """What to say where a file or folder cannot be written."""
+    reason = error.strerror or " ".join(str(error).split())
+    return UserError(
+        f"{path}: cannot be written: {reason}; free space or mend permissions, then run again"
+    )
 
 
 def write_images(

@@ -94,14 +94,15 @@ def read_figures(path: Path) -> dict[str, Any]:
     """A task's or the summary's metrics, ``{figure: {method: number}}``, ``deviation`` of such."""
     content = read_json(path)
     deviation = content.get("deviation", {})
-    for figures in (deviation, {**content, "deviation": {}}):
-        for figure, methods in figures.items() if isinstance(figures, dict) else [("", None)]:
-            values = list(methods.values()) if isinstance(methods, dict) else [None]
-            if not all(type(v) in {int, float} and math.isfinite(v) for v in values):
-                raise UserError(
-                    f"{path}: expected a number for each method of {figure or 'deviation'!r}, found"
-                    f" {str(methods)[:80]}; run again"
-                )
+    figures = [(figure, of) for figure, of in content.items() if figure != "deviation"]
+    figures += deviation.items() if isinstance(deviation, dict) else [("deviation", None)]
+    for figure, methods in figures:
+        values = methods.values() if isinstance(methods, dict) else [None]
+        if not all(type(value) in {int, float} and math.isfinite(value) for value in values):
+            raise UserError(
+                f"{path}: expected a number for each method of {figure[:80]!r}, found"
+                f" {str(methods)[:80]}; run again"
+            )
     return content
 
 

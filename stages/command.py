@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dah import params
+from dah.artifacts import unwritable
 from dah.errors import UserError
 from dah.params import Params
 
@@ -17,7 +18,7 @@ def run(main: Callable[[Params, Namespace], None], *arguments: str) -> None:
     """Call `main` with the validated parameters and the stage's named arguments.
 
     An argument ``--name`` takes a path, or what KINDS says, and is required. Exits with 1 after one
-    line on standard error where ``UserError`` is raised.
+    line on standard error where ``UserError`` is raised, or the disk is full.
     """
     module = sys.modules[main.__module__]
     parser = ArgumentParser(Path(module.__file__).stem, description=module.__doc__)
@@ -28,3 +29,5 @@ def run(main: Callable[[Params, Namespace], None], *arguments: str) -> None:
         main(params.load(PARAMS), given)
     except UserError as error:
         sys.exit(f"{parser.prog}: {error}")
+    except OSError as error:
+        sys.exit(f"{parser.prog}: {unwritable(error.filename or Path.cwd(), error)}")

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 import struct
 import tarfile
 import zipfile
@@ -312,12 +313,15 @@ def texts(kind: str, whole: Sequence[bytes]) -> Attacks:
         laughs = b"a0: &a0 [x, x]\n" + b"".join(
             b"a%d: &a%d [*a%d, *a%d]\n" % (i, i, i - 1, i - 1) for i in range(1, 40)
         )
+        more = [b"&a%d [*a%d, *a%d]" % (i, i - 1, i - 1) for i in range(1, 40)]
         made |= {
             "a billion laughs": lambda: laughs,
-            "laughs as a value": lambda: text.replace(
-                b"tasks:", laughs.replace(b"\na", b"\n  a").replace(b"a0:", b"tasks:\n  a0:", 1), 1
+            "laughs as a value": lambda: re.sub(
+                rb"\ndah:\n.*?\n(?=softmax:)",
+                b"\ndah: [&a0 x, %s]\n" % b", ".join(more),
+                text,
+                flags=re.DOTALL,
             ),
-            "laughs in a list": lambda: text.replace(b"dah:\n", b"dah: [*a39]\n", 1) + laughs,
             "a deep nest": lambda: b"[" * 100_000,
             "a list that holds itself": lambda: b"&a [*a]",
             "code": lambda: b"!!python/object/apply:os.system ['touch executed']",

@@ -133,7 +133,9 @@ def labels(path: Path, _: Path) -> None:
 
 
 def metrics(path: Path, _: Path) -> None:
-    for methods in read_figures(path).values():
+    figures = read_figures(path)
+    deviations = figures.pop("deviation", {})
+    for methods in (*figures.values(), *deviations.values()):
         holds(all(np.isfinite(value) for value in methods.values()), "a figure is not finite")
 
 

@@ -17,7 +17,7 @@ from dah.errors import UserError
 
 MAX_BYTES = 512 * 2**20
 MAX_NAME = 1000  # characters
-MAX_GROWTH = 100  # times a packed archive's size, and 1 GiB: images are packed already
+MAX_GROWTH = 10  # times an archive's size, beyond MAX_BYTES: images are packed already
 EXPECTED = "an archive (tar, tar.gz, zip) or a folder"
 _JUNK = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 _PACKINGS = {
@@ -230,7 +230,7 @@ def _too_large(name: str, size: int) -> str:
 
 
 def _limit(path: Path) -> int:
-    return 2**30 + MAX_GROWTH * path.stat().st_size
+    return MAX_BYTES + MAX_GROWTH * path.stat().st_size
 
 
 def _check_growth(path: Path, unpacked: int, limit: int) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from textwrap import shorten
 
 import gdown
-import requests
 from gdown.exceptions import DownloadError
 from tqdm import tqdm
 
@@ -48,7 +47,7 @@ def download(urls: Iterable[str], path: Path, page: str, progress: Progress | No
                     progress=progress or _shown_in(bar),
                 )
             next(read_members(path), None)
-        except (DownloadError, requests.RequestException) as error:
+        except (DownloadError, OSError) as error:  # those of requests, and of a full disk
             failures.append(f"{url}: {shorten(str(error), 300)}")
         except UserError as error:
             path.unlink()

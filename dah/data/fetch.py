@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
+from dah.artifacts import unwritable
 from dah.data.archives import read_members, write_tar
 from dah.data.download import Progress, check_digest, download, record_digest
 from dah.errors import UserError
@@ -89,15 +90,18 @@ def obtain(
     if source is None:
         download(layout.urls, archive, layout.page, progress)
         check_digest(archive, checksums)
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=folder) as spool:
-        found = _collect(source or archive, domains, spool)
-        for domain, places in found.items():
-            _check(name, layout, domain, places, source or archive)
-        if source is None:
-            record_digest(archive, checksums)
-        for domain, places in found.items():
-            write_tar(folder / f"{domain}.tar", _in_order(spool, places))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as spool:
+            found = _collect(source or archive, domains, spool)
+            for domain, places in found.items():
+                _check(name, layout, domain, places, source or archive)
+            if source is None:
+                record_digest(archive, checksums)
+            for domain, places in found.items():
+                write_tar(folder / f"{domain}.tar", _in_order(spool, places))
+    except OSError as error:
+        raise unwritable(folder, error) from error
     return {domain: len(places) for domain, places in found.items()}
 
 

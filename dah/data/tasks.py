@@ -116,8 +116,11 @@ def read_lists(folder: Path) -> Lists:
     path = folder / "source.csv"
     source, categories = read_table(path, SOURCE), read_table(folder / "categories.csv", CATEGORIES)
     count = len(categories["category"])
-    if categories["label"] != [str(label) for label in range(count)]:
-        raise UserError(f"{folder / 'categories.csv'}: expected the labels 0 ... in order")
+    if not count or categories["label"] != [str(label) for label in range(count)]:
+        raise UserError(
+            f"{folder / 'categories.csv'}: expected the labels 0, 1, 2 ... in order, found"
+            f" {','.join(categories['label'])[:80] or 'none'}; split again"
+        )
     labels = as_integers(source["label"], path)
     if ((labels < 0) | (labels >= count)).any():
         raise UserError(

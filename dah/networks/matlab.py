@@ -12,14 +12,15 @@ from scipy.io.matlab import MatReadError
 
 from dah.errors import UserError
 
-MAX_BYTES = 2**30  # unpacked; the network file of VGG-F has 244 million
+MAX_BYTES = 2**29  # unpacked; the network file of VGG-F has 244 million
 MAX_CELLS = 1000  # cells and structs, each of which may lie in another; VGG-F has some hundred
 _PIECE = 2**20
 _HEADER = 128
 _PACKED = 15
-_FLAGS = re.compile(  # of an array that holds arrays: classes 1 to 3, in either order of bytes
-    rb"\x06\0{3}\x08\0{3}[\x01-\x03]|\0{3}\x06\0{3}\x08\0..[\x01-\x03]", re.DOTALL
-)
+_HOLDERS = {  # flags of an array that holds arrays, of classes 1 to 3, by order of bytes
+    "<": re.compile(rb"\x06\0\0\0\x08\0\0\0[\x01-\x03]"),
+    ">": re.compile(rb"\0\0\0\x06\0\0\0\x08\0..[\x01-\x03]", re.DOTALL),
+}
 _DAMAGE = (
     OSError,
     RuntimeError,
@@ -63,10 +64,11 @@ def _check_size(path: Path) -> None:
             raise ValueError("expected the format of MATLAB 5 to 7.2")
         size = cells = 0
         before = b""
-        for piece in _unpacked(file, "<" if header.endswith(b"IM") else ">"):
+        order = "<" if header.endswith(b"IM") else ">"
+        for piece in _unpacked(file, order):
             size += len(piece)
             text = before + piece
-            cells += len(_FLAGS.findall(text))
+            cells += len(_HOLDERS[order].findall(text))
             before = text[-12:]
             if size > MAX_BYTES:
                 raise ValueError(f"it unpacks to more than {MAX_BYTES >> 20} MiB")
