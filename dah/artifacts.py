@@ -15,7 +15,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from dah.codes import check_codes
 from dah.errors import UserError
 from dah.hdf5 import array_in, creating, read_array, read_names, reading
 
@@ -192,11 +191,13 @@ def read_codes(path: Path) -> Codes:
         arrays = {name: getattr(codes, name) for name in names}
         present = {name: array for name, array in arrays.items() if array is not None}
         _check_rows(path, **present, **{f"{side}_id": sides[side]})
-        if bits:
-            try:
-                check_codes(arrays[side], bits)
-            except ValueError as error:
-                raise UserError(f"{path}: {side}: {error}") from error
+        unused = 2 ** (-bits % 8) - 1  # the padding bits of the last byte
+        expected = (len(sides[side]), -(-bits // 8))
+        if arrays[side].shape != expected or (arrays[side][:, -1:] & unused).any():
+            raise UserError(
+                f"{path}: {expected[0]} {side} codes of {bits} bits need {expected[1]} bytes each,"
+                f" zero beyond them, found shape {arrays[side].shape}"
+            )
     return codes
 
 

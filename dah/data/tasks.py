@@ -124,8 +124,8 @@ def read_lists(folder: Path) -> Lists:
     labels = as_integers(source["label"], path)
     if ((labels < 0) | (labels >= count)).any():
         raise UserError(
-            f"{path}: expected labels from 0 to {count - 1}, as many as categories, found"
-            f" {labels.min()} to {labels.max()}; split again"
+            f"{path}: expected labels from 0 to {count - 1}, as {folder / 'categories.csv'} has"
+            f" {count} categories, found {labels.min()} to {labels.max()}; split again"
         )
     return Lists(
         categories=categories["category"],
