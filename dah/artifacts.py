@@ -18,6 +18,7 @@ import numpy as np
 from dah.errors import UserError
 from dah.hdf5 import array_in, creating, read_array, read_names, reading
 
+LARGEST = 1e15  # of an activation: sums of squares stay finite in single precision
 REAL_OF_CODES = (
     "probabilities",
     "probabilities_real",
@@ -138,7 +139,15 @@ def read_pictures(path: Path, wanted: Sequence[str]) -> list[np.ndarray]:
 
 
 def write_features(path: Path, fc7: np.ndarray, ids: Sequence[str]) -> None:
-    """Store activations float32 ``(n, D)``."""
+    """Store activations float32 ``(n, D)``.
+
+    Raises ``UserError`` where one is not finite or so large that squares overflow.
+    """
+    if not (np.abs(fc7) <= LARGEST).all():
+        raise UserError(
+            f"{path}: the trunk's activations are not finite or above {LARGEST:g}; look at"
+            " backbone.weights"
+        )
     _write(path, "features", {"fc7": fc7.astype(np.float32), "id": _bytes(ids)}, {})
 
 
