@@ -160,7 +160,8 @@ def _in_tar(path: Path, packing: str, wanted: Callable[[str], bool]) -> Iterator
 
 def _in_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
-        unpacked, limit = 0, _limit(path)
+        sizes = (header.file_size for header in archive.infolist())
+        _check_growth(path, sum(s for s in sizes if s <= MAX_BYTES), _limit(path))
         for header in archive.infolist():
             name = _name(path, header.orig_filename)
             if name is None or header.is_dir():
@@ -174,8 +175,6 @@ def _in_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
                 raise _refused(path, header.filename, "is encrypted")
             if header.file_size > MAX_BYTES:
                 raise UserError(f"{path}: {_too_large(header.filename, header.file_size)}")
-            unpacked += header.file_size
-            _check_growth(path, unpacked, limit)
             yield name, archive.read(header)
 
 

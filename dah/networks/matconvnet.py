@@ -105,7 +105,7 @@ def convert_matconvnet(path: Path) -> dict[str, torch.Tensor]:
 
 def _cells(layers: Any) -> list[Mapping[str, Any]]:
     """The layers as a list, empty where the file has none."""
-    if isinstance(layers, list | np.ndarray):
+    if isinstance(layers, list):
         return [layer if isinstance(layer, Mapping) else {} for layer in layers]
     return []
 
@@ -134,18 +134,20 @@ def _check(path: Path, layer: Mapping[str, Any], expected: Layer) -> None:
 
 def _setting(value: Any, repeats: int) -> str | list:
     """Text as it is; numbers as a list, rounded to single precision's digits, scalars repeated."""
-    if isinstance(value, str) or value is None:
-        return str(value)
+    if not isinstance(value, int | np.ndarray):
+        return str(value)[:80]
     numbers = [float(f"{number:.6g}") for number in np.ravel(value)]
     return numbers * repeats if len(numbers) == 1 else numbers
 
 
 def _parts(layer: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Filters ``(height, width, channels in, out)`` and biases ``(out,)`` of either form."""
-    stored = layer.get("weights", (layer.get("filters"), layer.get("biases")))
-    filters, biases = (np.asarray(part) for part in stored)
-    # loadmat drops the leading sides of 1 x 1 filters
-    return filters.reshape((1,) * (4 - filters.ndim) + filters.shape), biases.ravel()
+    stored = layer.get("weights", [layer.get("filters"), layer.get("biases")])
+    if not isinstance(stored, list) or len(stored) != 2:
+        stored = [None, None]
+    filters, biases = (p if isinstance(p, np.ndarray) else np.empty(0) for p in stored)
+    # MATLAB drops the last sides of 1
+    return filters.reshape(filters.shape + (1,) * (4 - filters.ndim)), biases.ravel()
 
 
 def _weights(
@@ -164,11 +166,13 @@ def _weights(
 
 def _mean(path: Path, net: Mapping[str, Any]) -> torch.Tensor:
     """The mean image float ``(3, 224, 224)``."""
-    normalization = net.get("meta", net).get("normalization", {})
-    side = VggF.input_size
-    if "averageImage" not in normalization:
+    place, side = net, VggF.input_size
+    for name in ("meta", "normalization"):
+        found = place.get(name, {} if name == "normalization" else net)
+        place = found if isinstance(found, Mapping) else {}
+    if not isinstance(place.get("averageImage"), np.ndarray):
         raise UserError(f"{path}: expected a MatConvNet network, found no averageImage in it")
-    mean = np.asarray(normalization["averageImage"], np.float32)
+    mean = place["averageImage"].astype(np.float32).squeeze()
     if mean.shape not in ((3,), (side, side, 3)):
         raise UserError(
             f"{path}: averageImage must be {side} x {side} x 3 or 3 numbers, found {mean.shape}"

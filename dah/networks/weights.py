@@ -25,12 +25,19 @@ def check_source(name: str, source: str) -> None:
         )
     if source == "imagenet" and name == "lenet":
         raise UserError("there are no ImageNet weights of lenet; set backbone.weights to letters")
-    if source != "imagenet" and not Path(source).expanduser().is_file():
+    if source != "imagenet" and not _is_file(source):
         where = f"get {VGG_F_ADDRESS}, or " if name == "vgg_f" else ""
         raise UserError(
-            f"backbone.weights: {source} is not a file; {where}set it to a file of weights"
+            f"backbone.weights: {source[:200]} is not a file; {where}set it to a file of weights"
             f"{'' if name in ('vgg_f', 'lenet') else ' or to imagenet'}"
         )
+
+
+def _is_file(source: str) -> bool:
+    try:
+        return Path(source).expanduser().is_file()
+    except (OSError, RuntimeError):  # a name that is too long, a user who is not there
+        return False
 
 
 def load_weights(trunk: nn.Module, name: str, source: str | Path) -> None:
