@@ -41,7 +41,7 @@ SCALARS = st.one_of(
     st.sampled_from([10**400, -(2**63), 2**32, 2**32 - 1, 1024, 1025, 1e308, -0.0, 1e-320]),
     st.floats(),
     st.text(),
-    st.sampled_from(["digits", "folder", "dah", "hand", "print-hand", "letters", "\0"]),
+    st.sampled_from(["digits", "folder", "dah", "hand", "print-hand", "letters", "\0", "x" * 5000]),
 )
 VALUES = st.recursive(
     SCALARS,
