@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from dah import params
-from dah.artifacts import read_codes
+from dah.artifacts import read_codes, unwritable
 from dah.comparison import experiments_table
 from dah.data.tasks import read_lists
 from dah.errors import UserError
@@ -17,7 +17,7 @@ from dah.predictions import predictions as target_predictions
 from dah.presets import apply_preset
 from dah.report import column_of, text_tables
 from dah.selection import candidates, candidates_table, choose
-from dah.tables import LABELS, read_json, read_table, rows_of
+from dah.tables import LABELS, read_figures, read_json, read_table, rows_of
 
 DATA = Path("data")
 METRICS = Path("metrics")
@@ -27,10 +27,10 @@ PRESETS = Path("presets")
 
 def results() -> None:
     """Print the tables of the last run."""
-    summary = read_json(METRICS / "summary.json")
-    tasks = {task: read_json(METRICS / f"{task}.json") for task in params.load(PARAMS).tasks}
+    summary = read_figures(METRICS / "summary.json")
+    tasks = {task: read_figures(METRICS / f"{task}.json") for task in params.load(PARAMS).tasks}
     columns = [column_of(name, of) for name, of in {**tasks, "mean": summary}.items()]
-    print(text_tables(columns, read_json(METRICS / "domains.json")))
+    print(text_tables(columns, read_json(METRICS / "domains.json", ("images",))))
     print(f"\nTables and pictures to look at: {METRICS / 'report.html'}")
 
 
@@ -102,6 +102,8 @@ def main() -> None:
         sys.exit(f"dah: {error}")
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        sys.exit(f"dah: {unwritable(error.filename or Path.cwd(), error)}")
 
 
 if __name__ == "__main__":

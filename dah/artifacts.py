@@ -7,17 +7,18 @@ file) with a ``UserError`` of one line: path, expected, found.
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import h5py
 import numpy as np
 
 from dah.errors import UserError
+from dah.hdf5 import array_in, creating, read_array, read_names, reading
 
+LARGEST = 1e15  # of an activation: sums of squares stay finite in single precision
 REAL_OF_CODES = (
     "probabilities",
     "probabilities_real",
@@ -52,14 +53,29 @@ class Codes:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path``; renamed to ``path`` when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A temporary name beside ``path``; renamed to ``path`` when the block ends well.
+
+    Raises ``UserError`` where the disk is full or the folder read-only; then what stood at ``path``
+    is as it was, and nothing is left beside it.
+    """
     part = path.with_name(f".{path.name}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         os.replace(part, path)
+    except OSError as error:
+        raise unwritable(path, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> UserError:
+    """What to say where a file or folder cannot be written."""
+    reason = error.strerror or " ".join(str(error).split())
+    return UserError(
+        f"{path}: cannot be written: {reason}; free space or mend permissions, then run again"
+    )
 
 
 def write_images(
@@ -71,60 +87,76 @@ def write_images(
     """
     with replacing(path) as part:
         given = np.zeros(len(ids), bool)
-        with h5py.File(part, "w") as file:
+        with creating(part, "images") as (file, check_disk):
             stored = _new_images(file, ids, size)
             for row, image in images:
                 stored[row] = image
                 given[row] = True
+                check_disk()
         if not given.all():
             _leave_out(part, given)
 
 
 def _new_images(file: h5py.File, ids: Sequence[str], size: int) -> h5py.Dataset:
-    file.attrs["dah"] = "images"
     file["id"] = _bytes(ids)
     return file.create_dataset("image", (len(ids), size, size, 3), np.uint8)
 
 
 def _leave_out(path: Path, kept: np.ndarray) -> None:
     """Keep some rows of a file of images, one image in memory."""
-    with replacing(path) as part, h5py.File(path) as old, h5py.File(part, "w") as new:
-        ids = _strings(old["id"][:][kept])
-        stored = _new_images(new, ids, old["image"].shape[1])
-        for row, source in enumerate(np.flatnonzero(kept)):
-            stored[row] = old["image"][source]
+    with replacing(path) as part, h5py.File(path) as old:
+        ids = [name.decode() for name in old["id"][:][kept]]
+        with creating(part, "images") as (new, check_disk):
+            stored = _new_images(new, ids, old["image"].shape[1])
+            for row, source in enumerate(np.flatnonzero(kept)):
+                stored[row] = old["image"][source]
+                check_disk()
 
 
 def read_images(path: Path) -> tuple[np.ndarray, list[str]]:
     """Images uint8 ``(n, size, size, 3)`` and their ids."""
-    data, _ = _read(path, "images", {"image": (np.uint8, 4), "id": (np.bytes_, 1)})
-    size = data["image"].shape[1]
-    if data["image"].shape[1:] != (size, size, 3):
-        raise UserError(f"{path}: expected squares of 3 colours, found shape {data['image'].shape}")
-    return data["image"], _strings(data["id"])
+    with reading(path, "images") as file:
+        images, ids = read_array(file, "image", np.uint8, 4), read_names(file, "id")
+    _check_rows(path, images=images, id=ids)
+    size = images.shape[1]
+    if images.shape[1:] != (size, size, 3):
+        raise UserError(f"{path}: expected squares of 3 colours, found shape {images.shape}")
+    return images, ids
 
 
 def read_pictures(path: Path, wanted: Sequence[str]) -> list[np.ndarray]:
     """The images of some ids, each uint8 ``(size, size, 3)``, without reading the others."""
-    try:
-        with h5py.File(path) as file:
-            place = {name: row for row, name in enumerate(_strings(file["id"][:]))}
-            return [file["image"][place[name]] for name in wanted]
-    except (OSError, KeyError) as error:
-        raise UserError(
-            f"{path}: expected images as HDF5 with {len(wanted)} ids of this run, found: {error}"
-        ) from error
+    with reading(path, "images") as file:
+        place = {name: row for row, name in enumerate(read_names(file, "id"))}
+        missing = [name for name in wanted if name not in place]
+        if missing:
+            raise UserError(
+                f"{path}: expected images with {len(wanted)} ids of this run, found no"
+                f" {missing[0]!r}; it belongs to another run, make it again"
+            )
+        stored = array_in(file, "image", np.uint8, 4)
+        return [stored[place[name]] for name in wanted]
 
 
 def write_features(path: Path, fc7: np.ndarray, ids: Sequence[str]) -> None:
-    """Store activations float32 ``(n, D)``."""
+    """Store activations float32 ``(n, D)``.
+
+    Raises ``UserError`` where one is not finite or so large that squares overflow.
+    """
+    if not (np.abs(fc7) <= LARGEST).all():
+        raise UserError(
+            f"{path}: the trunk's activations are not finite or above {LARGEST:g}; look at"
+            " backbone.weights"
+        )
     _write(path, "features", {"fc7": fc7.astype(np.float32), "id": _bytes(ids)}, {})
 
 
 def read_features(path: Path) -> tuple[np.ndarray, list[str]]:
     """Activations float32 ``(n, D)`` and their ids."""
-    data, _ = _read(path, "features", {"fc7": (np.float32, 2), "id": (np.bytes_, 1)})
-    return data["fc7"], _strings(data["id"])
+    with reading(path, "features") as file:
+        fc7, ids = read_array(file, "fc7", np.float32, 2), read_names(file, "id")
+    _check_rows(path, fc7=fc7, id=ids)
+    return fc7, ids
 
 
 def write_codes(path: Path, codes: Codes) -> None:
@@ -145,79 +177,55 @@ def write_codes(path: Path, codes: Codes) -> None:
 
 def read_codes(path: Path) -> Codes:
     """Codes as stored by ``write_codes``."""
-    expected = {
-        "source": (np.uint8, 2),
-        "source_id": (np.bytes_, 1),
-        "target": (np.uint8, 2),
-        "target_id": (np.bytes_, 1),
-    }
-    optional = dict.fromkeys(REAL_OF_CODES, (np.float32, 2))
-    data, attributes = _read(path, "codes", expected, ("bits", "domain_error"), optional)
-    bits, error = int(attributes["bits"]), float(attributes["domain_error"])
-    for side in ("source", "target"):
-        if data[side].shape != (len(data[f"{side}_id"]), -(-bits // 8)):
+    with reading(path, "codes") as file:
+        bits, error = (file.attrs[name].item() for name in ("bits", "domain_error"))
+        if not isinstance(bits, int) or bits < 0 or not (math.isnan(error) or 0 <= error <= 0.5):
+            raise UserError(f"{path}: expected codes, found {bits} bits, a domain error of {error}")
+        codes = Codes(
+            bits=bits,
+            source=read_array(file, "source", np.uint8, 2),
+            source_ids=read_names(file, "source_id"),
+            target=read_array(file, "target", np.uint8, 2),
+            target_ids=read_names(file, "target_id"),
+            domain_error=None if math.isnan(error) else error,
+            **{
+                name: read_array(file, name, np.float32, 2)
+                for name in REAL_OF_CODES
+                if name in file
+            },
+        )
+    sides = {"source": codes.source_ids, "target": codes.target_ids}
+    of_target = ("target", "probabilities", "probabilities_real", "components_target")
+    for side, names in (("source", ("source", "components_source")), ("target", of_target)):
+        arrays = {name: getattr(codes, name) for name in names}
+        present = {name: array for name, array in arrays.items() if array is not None}
+        _check_rows(path, **present, **{f"{side}_id": sides[side]})
+        unused = 2 ** (-bits % 8) - 1  # the padding bits of the last byte
+        expected = (len(sides[side]), -(-bits // 8))
+        if arrays[side].shape != expected or (arrays[side][:, -1:] & unused).any():
             raise UserError(
-                f"{path}: {len(data[f'{side}_id'])} {side} codes of {bits} bits need"
-                f" {-(-bits // 8)} bytes each, found shape {data[side].shape}"
+                f"{path}: {expected[0]} {side} codes of {bits} bits need {expected[1]} bytes each,"
+                f" zero beyond them, found shape {arrays[side].shape}"
             )
-    return Codes(
-        bits=bits,
-        source=data["source"],
-        source_ids=_strings(data["source_id"]),
-        target=data["target"],
-        target_ids=_strings(data["target_id"]),
-        domain_error=None if math.isnan(error) else error,
-        **{name: data.get(name) for name in REAL_OF_CODES},
-    )
+    return codes
+
+
+def _check_rows(path: Path, **arrays: Sequence) -> None:
+    """Refuse arrays that belong to different numbers of images."""
+    rows = {name: len(array) for name, array in arrays.items()}
+    if len(set(rows.values())) > 1:
+        found = ", ".join(f"{count} of {name!r}" for name, count in rows.items())
+        raise UserError(f"{path}: expected as many rows of each array, found {found}")
 
 
 def _bytes(names: Sequence[str]) -> np.ndarray:
     return np.array([name.encode() for name in names], dtype=np.bytes_)
 
 
-def _strings(names: np.ndarray) -> list[str]:
-    return [name.decode() for name in names]
-
-
 def _write(
     path: Path, kind: str, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
 ) -> None:
-    with replacing(path) as part, h5py.File(part, "w") as file:
-        file.attrs["dah"] = kind
+    with replacing(path) as part, creating(part, kind) as (file, _):
         file.attrs.update(attributes)
         for name, array in arrays.items():
             file[name] = array
-
-
-def _read(
-    path: Path,
-    kind: str,
-    expected: Mapping[str, tuple[type, int]],
-    attributes: Sequence[str] = (),
-    optional: Mapping[str, tuple[type, int]] = MappingProxyType({}),
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    try:
-        with h5py.File(path) as file:
-            if file.attrs.get("dah") != kind:
-                raise UserError(f"{path}: expected {kind} of this project, found another HDF5 file")
-            for name in (*expected, *attributes):
-                if name not in (file if name in expected else file.attrs):
-                    raise UserError(f"{path}: expected {kind} with {name!r}, found none")
-            expected = {**expected, **{n: form for n, form in optional.items() if n in file}}
-            data = {name: file[name][:] for name in expected}
-            values = {name: file.attrs[name] for name in attributes}
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: expected {kind} as HDF5, found: {error}") from error
-    for name, (dtype, dimensions) in expected.items():
-        array = data[name]
-        if not np.issubdtype(array.dtype, dtype) or array.ndim != dimensions:
-            raise UserError(
-                f"{path}: {name!r} must be {dtype.__name__} with {dimensions} dimensions,"
-                f" found {array.dtype} {array.shape}"
-            )
-        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-            raise UserError(f"{path}: {name!r} holds values that are not finite")
-    counts = {len(data[name]) for name in expected} if kind != "codes" else {0}
-    if len(counts) > 1:
-        raise UserError(f"{path}: its arrays have different lengths, {sorted(counts)}")
-    return data, values

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import torch
@@ -12,6 +11,7 @@ from torch import nn
 from dah.artifacts import replacing
 from dah.errors import UserError
 from dah.networks import Network, build_trunk
+from dah.tensors import is_weight, load_tensors
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -27,12 +27,15 @@ def write_model(path: Path, state: Mapping[str, torch.Tensor], config: Mapping[s
 
 def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """The ``state_dict`` and its config; loads tensors and plain values only, never code."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return content["state"], content["config"]
-    except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, TypeError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise UserError(f"{path}: expected a model of this project, found: {reason}") from error
+    content = load_tensors(path, "a model of this project")
+    parts = [content.get(name) for name in ("state", "config")] if type(content) is dict else []
+    if not parts or not all(isinstance(part, Mapping) for part in parts):
+        raise UserError(f"{path}: expected a model of this project, found {type(content).__name__}")
+    state, config = parts
+    for name, value in state.items():
+        if not is_weight(value):
+            raise UserError(f"{path}: expected the weight {name!r}, found {type(value).__name__}")
+    return state, config
 
 
 def load_trunk(path: Path) -> nn.Module:
@@ -54,9 +57,14 @@ def load_network(path: Path) -> Network:
 
 def _filled(path: Path, state: Mapping[str, torch.Tensor], build: Callable[[], Module]) -> Module:
     try:
+        with torch.device("meta"):  # shapes without memory: a config may ask for any width
+            build().load_state_dict(state, assign=True)
         network = build()
         network.load_state_dict(state)
-    except (KeyError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, UserError) as error:
+        reason = " ".join(str(error).split())[:300]
         raise UserError(f"{path}: its weights do not fit its network: {reason}") from error
+    for name, value in state.items():
+        if not torch.isfinite(value).all():
+            raise UserError(f"{path}: {name} holds values that are not finite; make it again")
     return network

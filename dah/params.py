@@ -70,7 +70,7 @@ class Train:
     learning_rate: Positive
     final_learning_rate: Positive
     finetune: Literal["all", "head"]
-    bottleneck: Count
+    bottleneck: Annotated[int, AtLeast(1), AtMost(65536)]
     trunk_factor: Share
     momentum: Annotated[float, AtLeast(0), AtMost(0.999)]
     weight_decay: Weight
@@ -202,4 +202,4 @@ def parse(content: Any, path: Path) -> Params:
     try:
         return read_as(Params, content)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{path}: {str(error)[:500]}") from error

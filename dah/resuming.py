@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Protocol
 
 import torch
@@ -17,6 +16,8 @@ from torch import Tensor
 
 from dah.artifacts import replacing
 from dah.distributed import from_first, is_first, processes
+from dah.errors import UserError
+from dah.tensors import load_tensors
 
 CODE = Path(__file__).parent
 
@@ -79,12 +80,12 @@ def read_state(path: Path, mark: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        if content["mark"] == mark:
+        content = load_tensors(path, "a state of training")
+        if isinstance(content, dict) and content.get("mark") == mark:
             return content["state"]
         reason = "it is of other parameters, data or code"
-    except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, TypeError) as error:
-        reason = str(error).split("\n", 1)[0]
+    except UserError as error:
+        reason = str(error)
     print(f"{path}: not resumed: {reason}; training starts anew", file=sys.stderr)
     return None
 

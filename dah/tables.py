@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,16 @@ def read_table(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
         raise UserError(f"{path}: expected a CSV table, found: {error}") from error
     header = rows[0] if rows else []
     if header != list(columns):
-        raise UserError(f"{path}: expected the columns {','.join(columns)}, found {header}")
+        raise UserError(
+            f"{path}: expected the columns {','.join(columns)}, found {','.join(header)[:100]!r}"
+        )
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(columns):
             raise UserError(
                 f"{path}, row {number}: expected {len(columns)} values, found {len(row)}"
             )
+    if columns[0] == "id" and len({row[0] for row in rows}) < len(rows):
+        raise UserError(f"{path}: an id stands twice; make the table again")
     return {name: [row[i] for row in rows[1:]] for i, name in enumerate(columns)}
 
 
@@ -65,12 +70,40 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Metrics as stored by ``write_json``."""
+def read_json(path: Path, keys: Sequence[str] = ()) -> dict[str, Any]:
+    """A JSON object as stored by ``write_json``, with these keys and others."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: expected metrics as JSON, found: {error}") from error
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path}: expected metrics as a JSON object, found a {type(content).__name__}"
+        )
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise UserError(f"{path}: expected metrics with {missing[0]!r}, found none; run again")
+    return content
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name}, which is no number")
+
+
+def read_figures(path: Path) -> dict[str, Any]:
+    """A task's or the summary's metrics, ``{figure: {method: number}}``, ``deviation`` of such."""
+    content = read_json(path)
+    deviation = content.get("deviation", {})
+    figures = [(figure, of) for figure, of in content.items() if figure != "deviation"]
+    figures += deviation.items() if isinstance(deviation, dict) else [("deviation", None)]
+    for figure, methods in figures:
+        values = methods.values() if isinstance(methods, dict) else [None]
+        if not all(type(value) in {int, float} and math.isfinite(value) for value in values):
+            raise UserError(
+                f"{path}: expected a number for each method of {figure[:80]!r}, found"
+                f" {str(methods)[:80]}; run again"
+            )
+    return content
 
 
 def rows_of(ids: Sequence[str], wanted: Sequence[str], path: Path) -> np.ndarray:

@@ -18,6 +18,13 @@ from stages.command import COST, run
 KNOWN = {name: layout.images for name, layout in LAYOUTS.items() if layout} | {"digits": DOMAINS}
 
 
+def exists(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, RuntimeError):  # a name that is too long, a user who is not there
+        return False
+
+
 def main(params: Params, given: Namespace) -> None:
     path, known = params.dataset.path, KNOWN.get(params.dataset.name)
     for domain in params.domains if known else ():
@@ -25,8 +32,8 @@ def main(params: Params, given: Namespace) -> None:
             raise UserError(
                 f"domains: {params.dataset.name} has no {domain!r}; it has {', '.join(known)}"
             )
-    if path is not None and not Path(path).expanduser().exists():
-        raise UserError(f"dataset.path: there is no {path!r}; set it to an archive or folder")
+    if path is not None and not exists(path):
+        raise UserError(f"dataset.path: there is no {path[:200]!r}; set it to an archive or folder")
     if params.backbone.weights != "letters":
         check_source(params.backbone.name, params.backbone.weights)
     with torch.device("meta"):  # shapes without memory

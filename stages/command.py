@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dah import params
+from dah.artifacts import unwritable
 from dah.costs import record_cost
 from dah.errors import UserError
 from dah.params import Params
@@ -21,8 +22,8 @@ def run(main: Callable[[Params, Namespace], None], *arguments: str) -> None:
     """Call `main` with the validated parameters and the stage's named arguments.
 
     An argument ``--name`` takes a path, or what KINDS says, and is required. Exits with 1 after one
-    line on standard error where ``UserError`` is raised. Where DVC runs the stage, what the work
-    took goes to COST under its name there.
+    line on standard error where ``UserError`` is raised, or the disk is full. Where DVC runs the
+    stage, what the work took goes to COST under its name there.
     """
     module = sys.modules[main.__module__]
     parser = ArgumentParser(Path(module.__file__).stem, description=module.__doc__)
@@ -37,3 +38,5 @@ def run(main: Callable[[Params, Namespace], None], *arguments: str) -> None:
             record_cost(COST, stage, time.perf_counter() - start)
     except UserError as error:
         sys.exit(f"{parser.prog}: {error}")
+    except OSError as error:
+        sys.exit(f"{parser.prog}: {unwritable(error.filename or Path.cwd(), error)}")

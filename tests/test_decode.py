@@ -280,7 +280,7 @@ UNREADABLE = {
     "text": (b"<html>Not found</html>", "not a readable image"),
     "fake": (b"\xff\xd8\xff" + bytes(300), "not a readable image"),
     "other format": (encoded(quarters(), "TIFF"), "not a readable image"),
-    "bomb": (png_of(30000, 30000), "more than 179 million pixels"),
+    "bomb": (png_of(30000, 30000), "more than 89 million pixels"),
     "cut JPEG": (encoded(NOISE, "JPEG")[:-900], "truncated JPEG"),
     "cut PNG": (encoded(NOISE, "PNG")[:-900], "truncated PNG"),
     "cut BMP": (encoded(NOISE, "BMP")[:-900], "truncated BMP"),

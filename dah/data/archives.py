@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -15,6 +16,8 @@ from dah.artifacts import replacing
 from dah.errors import UserError
 
 MAX_BYTES = 512 * 2**20
+MAX_NAME = 1000  # characters
+MAX_GROWTH = 10  # times an archive's size, beyond MAX_BYTES: images are packed already
 EXPECTED = "an archive (tar, tar.gz, zip) or a folder"
 _JUNK = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 _PACKINGS = {
@@ -24,7 +27,19 @@ _PACKINGS = {
     b"BZh": "bz2",
     b"\xfd7zXZ": "xz",
 }
-_DAMAGE = (EOFError, NotImplementedError, OSError, RuntimeError, zlib.error, LZMAError)
+_DAMAGE = (
+    EOFError,
+    LookupError,
+    LZMAError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE)
 
 
 class _Header(tarfile.TarInfo):
@@ -38,7 +53,7 @@ class _Header(tarfile.TarInfo):
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from error
-        if header.size > MAX_BYTES:
+        if header.size > (2**20 if header.type in _NAMES else MAX_BYTES):
             raise tarfile.ReadError(_too_large(header.name, header.size))
         return header
 
@@ -67,7 +82,8 @@ def read_members(path: Path, wanted: Callable[[str], bool] = bool) -> Iterator[t
 
     Raises ``UserError``, when iterated, for a path that is not there, not an archive, truncated or
     damaged, and for a member that is unsafe (absolute, with ``..``, backslash, drive letter or
-    control character, a link, device or fifo) or above ``MAX_BYTES``.
+    control character, a very long name, a link, device or fifo) or above ``MAX_BYTES``, and for an
+    archive that unpacks to ``MAX_GROWTH`` times its size.
     """
     if path.is_dir():
         try:
@@ -91,7 +107,8 @@ def read_members(path: Path, wanted: Callable[[str], bool] = bool) -> Iterator[t
                 f"{path}: expected {EXPECTED}, found {describe(head)}; get the file again"
             ) from error
         raise UserError(
-            f"{path}: expected a whole archive, found it truncated or damaged ({error});"
+            f"{path}: expected a whole archive, found it truncated or damaged"
+            f" ({' '.join(str(error).split())[:300]});"
             " get the file again"
         ) from error
 
@@ -123,8 +140,10 @@ def describe(head: bytes) -> str:
 
 def _in_tar(path: Path, packing: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(path, f"r:{packing}", tarinfo=_Header) as tar:
+        limit = _limit(path)
         while (header := tar.next()) is not None:
             tar.members.clear()  # it would keep every header
+            _check_growth(path, header.offset_data + header.size, limit)
             name = _name(path, header.name)
             if name is None or header.isdir():
                 continue
@@ -136,11 +155,13 @@ def _in_tar(path: Path, packing: str, wanted: Callable[[str], bool]) -> Iterator
                 raise UserError(f"{path}: {_too_large(header.name, header.size)}")
             yield name, tar.extractfile(header).read()
         while tar.fileobj.read(2**20):  # a checksum stands at the end of packed data
-            pass
+            _check_growth(path, tar.fileobj.tell(), limit)
 
 
 def _in_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
+        sizes = (header.file_size for header in archive.infolist())
+        _check_growth(path, sum(s for s in sizes if s <= MAX_BYTES), _limit(path))
         for header in archive.infolist():
             name = _name(path, header.orig_filename)
             if name is None or header.is_dir():
@@ -184,6 +205,8 @@ def _name(path: Path, stored: str) -> str | None:
     parts = stored.split("/")
     if stored.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", stored):
         raise _refused(path, stored, "leads out of the archive")
+    if len(stored) > MAX_NAME:
+        raise _refused(path, stored, f"has a name of {len(stored)} characters")
     if "\\" in stored or any(not c.isprintable() for c in stored):
         raise _refused(path, stored, "holds a backslash or a character that is not printable")
     kept = [part for part in parts if part not in {"", "."}]
@@ -193,13 +216,26 @@ def _name(path: Path, stored: str) -> str | None:
 
 def _refused(path: Path, name: str, why: str) -> UserError:
     return UserError(
-        f"{path}: expected plain files with relative names, found the member {name!r}, which"
+        f"{path}: expected plain files with relative names, found the member {name[:100]!r}, which"
         f" {why}; remove it or pack the archive anew"
     )
 
 
 def _too_large(name: str, size: int) -> str:
     return (
-        f"expected images of at most {MAX_BYTES >> 20} MiB, found the member {name!r} of"
+        f"expected images of at most {MAX_BYTES >> 20} MiB, found the member {name[:100]!r} of"
         f" {size >> 20} MiB; remove it"
     )
+
+
+def _limit(path: Path) -> int:
+    return MAX_BYTES + MAX_GROWTH * path.stat().st_size
+
+
+def _check_growth(path: Path, unpacked: int, limit: int) -> None:
+    """Refuse a bomb: an archive that would fill the disk, or keep a reader busy for ever."""
+    if unpacked > limit:
+        raise UserError(
+            f"{path}: expected at most {limit >> 20} MiB in an archive of {path.stat().st_size}"
+            " bytes, found more; unpack it and give the folder"
+        )

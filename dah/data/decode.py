@@ -15,6 +15,8 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+MAX_PIXELS = 89_478_485  # beyond which Pillow warns; of a JPEG, after it was decoded smaller
+MAX_SCANS = 100  # of a progressive JPEG, which usually has 10: each is a pass over all pixels
 _PER_THREAD = 16  # images that a thread decodes between two hand-overs
 _DAMAGE = (
     OSError,
@@ -55,7 +57,7 @@ def decode(data: bytes, size: int) -> np.ndarray:
     applied, transparency laid on white. Returns sRGB uint8 ``(size, size, 3)``.
 
     Raises ``ValueError`` with a short reason where the data are no such image, are truncated or
-    damaged, or would unpack to more pixels than Pillow takes for harmless (179 million).
+    damaged, or would unpack to more than ``MAX_PIXELS``, or pass over them ``MAX_SCANS`` times.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -96,12 +98,16 @@ def _decode(data: bytes, size: int) -> Picture:
             kind = image.format
             width, height = image.size
             image.draft(None, (size, size))  # JPEG: decode at 1/2, 1/4, 1/8 where that suffices
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            if kind in {"JPEG", "MPO"} and data.count(b"\xff\xda") > MAX_SCANS:
+                raise ValueError(f"more than {MAX_SCANS} scans")
             turn = _turn(image)
             image.load()
     except UnidentifiedImageError as error:
         raise ValueError(f"not a readable image of {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
-        raise ValueError("more than 179 million pixels") from error
+        raise ValueError(f"more than {MAX_PIXELS // 10**6} million pixels") from error
     except _DAMAGE as error:
         damage = "truncated" if "truncated" in str(error) else "damaged"
         raise ValueError(f"{damage} {kind} ({type(error).__name__})") from error
@@ -122,8 +128,11 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 def _plain(image: Image.Image) -> Image.Image:
     """The pixels as RGB, L or CMYK, or as RGBA where some are transparent."""
     if image.mode.startswith("I"):  # 16 bits of grey
-        grey = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
+        grey = np.asarray(image)
+        shades = np.empty(grey.shape, np.uint8)
+        for row, of in enumerate(grey):  # one at a time: 32 bits of a whole image are a lot
+            shades[row] = (of.astype(np.uint32) * 255 + 32767) // 65535
+        return Image.fromarray(shades)
     if image.has_transparency_data:
         return image.convert("RGBA")
     return image if image.mode in {"RGB", "L", "CMYK"} else image.convert("RGB")

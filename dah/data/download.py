@@ -7,7 +7,6 @@ from pathlib import Path
 from textwrap import shorten
 
 import gdown
-import requests
 from gdown.exceptions import DownloadError
 from tqdm import tqdm
 
@@ -48,7 +47,7 @@ def download(urls: Iterable[str], path: Path, page: str, progress: Progress | No
                     progress=progress or _shown_in(bar),
                 )
             next(read_members(path), None)
-        except (DownloadError, requests.RequestException) as error:
+        except (DownloadError, OSError) as error:  # those of requests, and of a full disk
             failures.append(f"{url}: {shorten(str(error), 300)}")
         except UserError as error:
             path.unlink()
@@ -111,7 +110,13 @@ def _recorded(checksums: Path) -> dict[str, str]:
     if not checksums.exists():
         return {}
     recorded = {}
-    for number, line in enumerate(checksums.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = checksums.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{checksums}: expected lines '<SHA-256>  <file>', found: {error}; delete the file"
+        ) from error
+    for number, line in enumerate(lines, start=1):
         found = re.fullmatch(r"([0-9a-f]{64})  (\S.*)", line)
         if found is None:
             raise UserError(

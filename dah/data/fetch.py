@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
+from dah.artifacts import unwritable
 from dah.data.archives import read_members, write_tar
 from dah.data.download import Progress, check_digest, download, record_digest
 from dah.errors import UserError
@@ -89,15 +90,18 @@ def obtain(
     if source is None:
         download(layout.urls, archive, layout.page, progress)
         check_digest(archive, checksums)
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=folder) as spool:
-        found = _collect(source or archive, domains, spool)
-        for domain, places in found.items():
-            _check(name, layout, domain, places, source or archive)
-        if source is None:
-            record_digest(archive, checksums)
-        for domain, places in found.items():
-            write_tar(folder / f"{domain}.tar", _in_order(spool, places))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as spool:
+            found = _collect(source or archive, domains, spool)
+            for domain, places in found.items():
+                _check(name, layout, domain, places, source or archive)
+            if source is None:
+                record_digest(archive, checksums)
+            for domain, places in found.items():
+                write_tar(folder / f"{domain}.tar", _in_order(spool, places))
+    except OSError as error:
+        raise unwritable(folder, error) from error
     return {domain: len(places) for domain, places in found.items()}
 
 
@@ -126,14 +130,14 @@ def _collect(
         domain, member = _place(name, known)
         if member in found[domain]:
             raise UserError(
-                f"{source}: expected each image of {domain!r} once, found {member!r} twice, the"
-                f" second time as {name!r}; remove one"
+                f"{source}: expected each image of {domain!r} once, found {member[:100]!r} twice,"
+                f" the second time as {name[:100]!r}; remove one"
             )
         found[domain][member] = (spool.tell(), len(data))
         spool.write(data)
     for domain, places in found.items():
         if not places:
-            seen = f"images in {', '.join(sorted(others)[:5])}" if others else "none"
+            seen = f"images in {', '.join(sorted(others)[:5])[:300]}" if others else "none"
             raise UserError(
                 f"{source}: expected images ({', '.join(SUFFIXES)}) in {domain}/<category>/, found"
                 f" {seen}; look at dataset.path and domains"
@@ -169,7 +173,7 @@ def _check(
     if flat and (layout is not None or len(flat) < len(places)):
         raise UserError(
             f"{source}: expected all images of {domain!r} in folders of categories, found"
-            f" {flat[0]!r} beside them ({len(flat)} of {len(places)}); move or remove these"
+            f" {flat[0][:100]!r} beside them ({len(flat)} of {len(places)}); move or remove these"
         )
     if layout is None:
         return

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dah.errors import UserError
 from dah.tables import (
     CATEGORIES,
     SOURCE,
@@ -17,6 +18,7 @@ from dah.tables import (
 )
 
 NO_LABEL = -1
+ROLES = {"query", "database"}
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class Labels:
 def read_labels(lists: Path, truth: Path, source_ids: list[str], target_ids: list[str]) -> Labels:
     """Labels of images given by their ids, from a task's lists and truth: for evaluation alone."""
     known, hidden = read_lists(lists), read_truth(truth)
+    if (hidden.labels >= len(known.categories)).any():
+        raise UserError(
+            f"{truth}: expected labels below {len(known.categories)}, the number of categories in"
+            f" {lists}, found {hidden.labels.max()}; they belong to different runs, split again"
+        )
     rows = rows_of(hidden.ids, target_ids, truth)
     return Labels(
         source=known.source_labels[rows_of(known.source_ids, source_ids, lists / "source.csv")],
@@ -106,11 +113,24 @@ def write_task(
 
 def read_lists(folder: Path) -> Lists:
     """A task's lists as stored by ``write_task``."""
-    source = read_table(folder / "source.csv", SOURCE)
+    path = folder / "source.csv"
+    source, categories = read_table(path, SOURCE), read_table(folder / "categories.csv", CATEGORIES)
+    count = len(categories["category"])
+    if not count or categories["label"] != [str(label) for label in range(count)]:
+        raise UserError(
+            f"{folder / 'categories.csv'}: expected the labels 0, 1, 2 ... in order, found"
+            f" {','.join(categories['label'])[:80] or 'none'}; split again"
+        )
+    labels = as_integers(source["label"], path)
+    if ((labels < 0) | (labels >= count)).any():
+        raise UserError(
+            f"{path}: expected labels from 0 to {count - 1}, as {folder / 'categories.csv'} has"
+            f" {count} categories, found {labels.min()} to {labels.max()}; split again"
+        )
     return Lists(
-        categories=read_table(folder / "categories.csv", CATEGORIES)["category"],
+        categories=categories["category"],
         source_ids=source["id"],
-        source_labels=as_integers(source["label"], folder / "source.csv"),
+        source_labels=labels,
         target_ids=read_table(folder / "target.csv", TARGET)["id"],
     )
 
@@ -118,8 +138,10 @@ def read_lists(folder: Path) -> Lists:
 def read_truth(path: Path) -> Truth:
     """The target's labels as stored by ``write_task``: for evaluation alone."""
     table = read_table(path, TRUTH)
-    return Truth(
-        ids=table["id"],
-        labels=as_integers(table["label"], path),
-        is_query=np.array(table["role"]) == "query",
-    )
+    labels = as_integers(table["label"], path)
+    if (labels < NO_LABEL).any() or not set(table["role"]) <= ROLES:
+        raise UserError(
+            f"{path}: expected labels from {NO_LABEL} on and the roles"
+            f" {' and '.join(sorted(ROLES))}, found others; split again"
+        )
+    return Truth(ids=table["id"], labels=labels, is_query=np.array(table["role"]) == "query")

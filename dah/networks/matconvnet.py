@@ -5,17 +5,15 @@ decides the activations is compared with what ``VggF`` computes; a difference is
 other network (VGG-M, the batch-normalised retraining of VGG-F) passes for it.
 """
 
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from dah.errors import UserError
+from dah.networks.matlab import load_matlab
 from dah.networks.vgg_f import LRN, VggF
 
 
@@ -85,7 +83,9 @@ def convert_matconvnet(path: Path) -> dict[str, torch.Tensor]:
     it, which is what MatConvNet's own scripts do: a whole mean image stays one, a mean colour fills
     the square. Raises ``UserError`` for another kind of file and for a network that differs.
     """
-    content = _load(path)
+    content = load_matlab(path)
+    if not isinstance(content.get("net", content), Mapping):
+        raise UserError(f"{path}: expected a MatConvNet network, found no struct in 'net'")
     net = content.get("net", content)
     layers = [layer for layer in _cells(net.get("layers")) if _kind(layer) != "dropout"]
     state = {"mean": _mean(path, net)}
@@ -103,23 +103,9 @@ def convert_matconvnet(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = loadmat(path, appendmat=False, simplify_cells=True)
-    except NotImplementedError as error:
-        raise UserError(
-            f"{path}: MATLAB 7.3 (HDF5) file; save it from MATLAB with save(..., '-v7')"
-        ) from error
-    except (OSError, ValueError, TypeError, LookupError, zlib.error, MatReadError) as error:
-        raise UserError(f"{path}: cannot be read as a MATLAB file: {error}") from error
-    if not isinstance(content.get("net", content), Mapping):
-        raise UserError(f"{path}: expected a MatConvNet network, found no struct in 'net'")
-    return content
-
-
 def _cells(layers: Any) -> list[Mapping[str, Any]]:
     """The layers as a list, empty where the file has none."""
-    if isinstance(layers, list | np.ndarray):
+    if isinstance(layers, list):
         return [layer if isinstance(layer, Mapping) else {} for layer in layers]
     return []
 
@@ -148,18 +134,20 @@ def _check(path: Path, layer: Mapping[str, Any], expected: Layer) -> None:
 
 def _setting(value: Any, repeats: int) -> str | list:
     """Text as it is; numbers as a list, rounded to single precision's digits, scalars repeated."""
-    if isinstance(value, str) or value is None:
-        return str(value)
+    if not isinstance(value, int | np.ndarray):
+        return str(value)[:80]
     numbers = [float(f"{number:.6g}") for number in np.ravel(value)]
     return numbers * repeats if len(numbers) == 1 else numbers
 
 
 def _parts(layer: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Filters ``(height, width, channels in, out)`` and biases ``(out,)`` of either form."""
-    stored = layer.get("weights", (layer.get("filters"), layer.get("biases")))
-    filters, biases = (np.asarray(part) for part in stored)
-    # loadmat drops the leading sides of 1 x 1 filters
-    return filters.reshape((1,) * (4 - filters.ndim) + filters.shape), biases.ravel()
+    stored = layer.get("weights", [layer.get("filters"), layer.get("biases")])
+    if not isinstance(stored, list) or len(stored) != 2:
+        stored = [None, None]
+    filters, biases = (p if isinstance(p, np.ndarray) else np.empty(0) for p in stored)
+    # MATLAB drops the last sides of 1
+    return filters.reshape(filters.shape + (1,) * (4 - filters.ndim)), biases.ravel()
 
 
 def _weights(
@@ -178,11 +166,13 @@ def _weights(
 
 def _mean(path: Path, net: Mapping[str, Any]) -> torch.Tensor:
     """The mean image float ``(3, 224, 224)``."""
-    normalization = net.get("meta", net).get("normalization", {})
-    side = VggF.input_size
-    if "averageImage" not in normalization:
+    place, side = net, VggF.input_size
+    for name in ("meta", "normalization"):
+        found = place.get(name, {} if name == "normalization" else net)
+        place = found if isinstance(found, Mapping) else {}
+    if not isinstance(place.get("averageImage"), np.ndarray):
         raise UserError(f"{path}: expected a MatConvNet network, found no averageImage in it")
-    mean = np.asarray(normalization["averageImage"], np.float32)
+    mean = place["averageImage"].astype(np.float32).squeeze()
     if mean.shape not in ((3,), (side, side, 3)):
         raise UserError(
             f"{path}: averageImage must be {side} x {side} x 3 or 3 numbers, found {mean.shape}"

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
 
 from dah.errors import UserError
+from dah.tensors import is_weight, load_tensors
 
 VGG_F_ADDRESS = "https://www.vlfeat.org/matconvnet/models/imagenet-vgg-f.mat"
 
@@ -25,12 +25,19 @@ def check_source(name: str, source: str) -> None:
         )
     if source == "imagenet" and name == "lenet":
         raise UserError("there are no ImageNet weights of lenet; set backbone.weights to letters")
-    if source != "imagenet" and not Path(source).expanduser().is_file():
+    if source != "imagenet" and not _is_file(source):
         where = f"get {VGG_F_ADDRESS}, or " if name == "vgg_f" else ""
         raise UserError(
-            f"backbone.weights: {source} is not a file; {where}set it to a file of weights"
+            f"backbone.weights: {source[:200]} is not a file; {where}set it to a file of weights"
             f"{'' if name in ('vgg_f', 'lenet') else ' or to imagenet'}"
         )
+
+
+def _is_file(source: str) -> bool:
+    try:
+        return Path(source).expanduser().is_file()
+    except (OSError, RuntimeError):  # a name that is too long, a user who is not there
+        return False
 
 
 def load_weights(trunk: nn.Module, name: str, source: str | Path) -> None:
@@ -64,16 +71,12 @@ def _read(path: Path, name: str) -> Mapping[str, Tensor]:
         from dah.networks.matconvnet import convert_matconvnet  # noqa: PLC0415 - only for .mat
 
         return convert_matconvnet(path)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError, EOFError, ValueError, LookupError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise UserError(f"{path}: expected a state_dict of torch, found: {reason}") from error
+    content = load_tensors(path, "a state_dict of torch")
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+        isinstance(key, str) and is_weight(value) for key, value in content.items()
     ):
         raise UserError(f"{path}: expected a state_dict of torch, found {type(content).__name__}")
     return {key.removeprefix("module."): value for key, value in content.items()}

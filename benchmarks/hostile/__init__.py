@@ -1,0 +1,1 @@
+"""Hostile files: seeded damage and attacks on every reader, each in a process with limits."""

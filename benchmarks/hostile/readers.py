@@ -1,0 +1,180 @@
+"""What reads each kind of file in the pipeline, and what may be relied on where it was read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dah import params
+from dah.artifacts import read_codes, read_features, read_images, read_pictures
+from dah.checkpoints import load_network, load_trunk
+from dah.codes import check_codes
+from dah.data.archives import read_members
+from dah.data.decode import decode_all
+from dah.data.download import check_digest
+from dah.data.fetch import obtain
+from dah.data.tasks import read_lists, read_truth
+from dah.errors import UserError
+from dah.networks import build_trunk, load_weights
+from dah.networks.matconvnet import convert_matconvnet
+from dah.presets import apply_preset
+from dah.tables import LABELS, as_integers, read_figures, read_table
+
+Reader = Callable[[Path, Path], None]
+PRESETS = Path(__file__).parents[2] / "presets"
+
+
+def holds(claim: bool, what: str) -> None:
+    """Fail the case where something was read that its reader promises not to let through."""
+    if not claim:
+        raise AssertionError(f"read, but {what}")
+
+
+def image(path: Path, _: Path) -> None:
+    """As the stage resize does."""
+    members = [(str(path), path.read_bytes())]
+    ((name, found),) = decode_all(members, 32, threads=1)
+    if isinstance(found, str):
+        raise UserError(f"{name}: {found}")
+    holds(found.square.shape == (32, 32, 3) and found.square.dtype == np.uint8, "no square")
+    holds(found.width > 0 and found.height > 0, "no size")
+
+
+def hdf5_images(path: Path, _: Path) -> None:
+    images, ids = read_images(path)
+    holds(len(images) == len(ids) and images.dtype == np.uint8, "images do not fit ids")
+    for square in read_pictures(path, ids[:2]):
+        holds(square.shape == images.shape[1:], "a picture is no square")
+
+
+def hdf5_features(path: Path, _: Path) -> None:
+    fc7, ids = read_features(path)
+    holds(fc7.shape[0] == len(ids) and np.isfinite(fc7).all(), "features do not fit ids")
+
+
+def hdf5_codes(path: Path, _: Path) -> None:
+    found = read_codes(path)
+    for side, ids in ((found.source, found.source_ids), (found.target, found.target_ids)):
+        if found.bits:
+            check_codes(side, found.bits)
+        holds(len(side) == len(ids), "codes do not fit ids")
+    for shares in (found.probabilities, found.probabilities_real):
+        holds(shares is None or len(shares) == len(found.target), "shares do not fit ids")
+    holds(found.domain_error is None or 0 <= found.domain_error <= 0.5, "no domain error")
+
+
+def _finite(network: torch.nn.Module) -> None:
+    values = network.state_dict().values()
+    holds(all(bool(torch.isfinite(value).all()) for value in values), "weights are not finite")
+
+
+def model(path: Path, _: Path) -> None:
+    _finite(load_network(path))
+
+
+def trunk(path: Path, _: Path) -> None:
+    _finite(load_trunk(path))
+
+
+def weights(path: Path, _: Path) -> None:
+    trunk = build_trunk("lenet")
+    load_weights(trunk, "lenet", path)
+    _finite(trunk)
+
+
+def matconvnet(path: Path, _: Path) -> None:
+    found = convert_matconvnet(path)
+    holds(all(value.dtype == torch.float32 for value in found.values()), "not float")
+
+
+def archive(path: Path, out: Path) -> None:
+    """As the stages fetch and resize do."""
+    obtain("folder", path, ["a"], out / "raw", cache=out / "c", checksums=out / "SHA256")
+    for _, found in decode_all(read_members(out / "raw" / "a.tar"), 32, threads=1):
+        holds(isinstance(found, str) or found.square.shape == (32, 32, 3), "no square")
+
+
+def lists(name: str) -> Reader:
+    """One file of a task's lists beside two whole ones."""
+
+    def read(path: Path, out: Path) -> None:
+        task = path.parent
+        for other, text in (
+            ("categories.csv", "label,category\n0,mug\n1,pen\n2,bike\n"),
+            ("source.csv", "id,label\ns0,0\ns1,1\ns2,2\n"),
+            ("target.csv", "id\nt0\nt1\n"),
+        ):
+            if other != name:
+                (task / other).write_text(text)
+        try:
+            found = read_lists(task)
+        finally:
+            for other in {"categories.csv", "source.csv", "target.csv"} - {name}:
+                (task / other).unlink()
+        labels, ids = set(found.source_labels.tolist()), found.source_ids
+        holds(labels <= set(range(len(found.categories))), "a label has no category")
+        holds(len(set(ids)) == len(ids), "an id stands twice")
+
+    return read
+
+
+def truth(path: Path, _: Path) -> None:
+    found = read_truth(path)
+    holds(len(found.ids) == len(found.labels) == len(found.is_query), "columns do not fit")
+    holds(len(set(found.ids)) == len(found.ids), "an id stands twice")
+    holds(bool((found.labels >= -1).all()), "a label is below -1")
+
+
+def labels(path: Path, _: Path) -> None:
+    table = read_table(path, LABELS)
+    sides = [as_integers(table[side], path) for side in ("width", "height")]
+    holds(all(len(side) == len(table["id"]) for side in sides), "columns do not fit")
+
+
+def metrics(path: Path, _: Path) -> None:
+    figures = read_figures(path)
+    deviations = figures.pop("deviation", {})
+    for methods in (*figures.values(), *deviations.values()):
+        holds(all(np.isfinite(value) for value in methods.values()), "a figure is not finite")
+
+
+def parameters(path: Path, _: Path) -> None:
+    found = params.load(path)
+    holds(1 <= found.dah.bits <= 1024, "bits are out of range")
+    apply_preset("digits", PRESETS, path)
+
+
+def checksums(path: Path, out: Path) -> None:
+    archive = out / "office31.archive"
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    archive.write_bytes(b"")
+    check_digest(archive, path)
+
+
+READERS: dict[str, Reader] = {
+    **dict.fromkeys(("JPEG", "PNG", "BMP", "GIF", "WebP"), image),
+    "HDF5 images": hdf5_images,
+    "HDF5 features": hdf5_features,
+    "HDF5 codes": hdf5_codes,
+    "model": model,
+    "trunk": trunk,
+    "weights": weights,
+    "MatConvNet": matconvnet,
+    "zip": archive,
+    "tar": archive,
+    **{name: lists(name) for name in ("categories.csv", "source.csv", "target.csv")},
+    "truth.csv": truth,
+    "labels.csv": labels,
+    "metrics": metrics,
+    "params.yaml": parameters,
+    "SHA256": checksums,
+}
+SUFFIXES = {"MatConvNet": ".mat", "model": ".pt", "trunk": ".pt", "weights": ".pth"}
+
+
+def file_name(kind: str) -> str:
+    """The name that a file of a kind has while it is read."""
+    if "." in kind or kind == "SHA256":
+        return kind
+    return f"case{SUFFIXES.get(kind, '')}"

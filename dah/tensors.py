@@ -1,0 +1,57 @@
+"""Files of torch: tensors and plain values, never code."""
+
+import struct
+import zipfile
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dah.errors import UserError
+
+_DAMAGE = (
+    OSError,
+    RuntimeError,
+    UnpicklingError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    ImportError,
+    MemoryError,
+    struct.error,
+    zipfile.BadZipFile,
+)
+
+
+def load_tensors(path: Path, expected: str) -> Any:
+    """What ``torch.save`` stored, on the CPU.
+
+    Raises ``UserError``, which says what was `expected`, for anything else: code, damage, and an
+    archive that unpacks to more bytes than it has (torch packs nothing).
+    """
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > path.stat().st_size:
+                raise ValueError(f"an archive that unpacks to {unpacked} bytes")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except _DAMAGE as error:
+        reason = str(error).strip().split("\n", 1)[0][:300] or type(error).__name__
+        raise UserError(f"{path}: expected {expected}, found: {reason}") from error
+
+
+def is_weight(value: Any) -> bool:
+    """Whether a value is an ordinary tensor of real numbers, neither sparse nor quantized."""
+    return (
+        isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and not value.is_quantized
+        and not value.is_complex()
+    )
