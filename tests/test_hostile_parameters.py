@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from dah.data.batches import source_batches, target_batches
+from dah.data.batches import SourceBatches, target_batches
 from dah.errors import UserError
 from dah.params import Params, load, parse
 from dah.presets import apply_preset
@@ -161,7 +161,7 @@ def test_batches_are_full_and_cover_the_target(counts, per_category, target, see
     """Whatever K, the categories and the target: also one smaller than a batch."""
     rng = torch.Generator().manual_seed(seed)
     labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-    batch = next(source_batches(labels, per_category, rng))
+    batch = next(SourceBatches(labels, per_category, rng))
     assert torch.equal(labels[batch].bincount(), torch.full((len(counts),), per_category))
     size = len(batch)
     batches = list(target_batches(target, size, rng))
