@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dah import params
 from dah.artifacts import read_codes
+from dah.commands.arguments import add_commands
 from dah.data.tasks import read_lists
 from dah.errors import UserError
 from dah.predictions import COLUMNS
@@ -60,6 +61,7 @@ def main() -> None:
     command = commands.add_parser("preset", help=preset.__doc__)
     command.add_argument("name", help="digits, office31, ...: a file of presets/ without .yaml")
     command.set_defaults(call=preset)
+    add_commands(commands)
     given = vars(parser.parse_args())
     call, _ = given.pop("call"), given.pop("command")
     try:
