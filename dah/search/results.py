@@ -21,10 +21,11 @@ PAGE = Template("""<!doctype html>
 <title>Search by hash codes</title>
 <style>
 body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; color: #222; background: #fff; }
-section { display: flex; flex-wrap: wrap; gap: 0.6rem; padding: 0.8rem 0;
+section { display: grid; grid-template-columns: 144px 1fr; gap: 1rem; padding: 0.8rem 0;
   border-bottom: 1px solid #ddd; }
+section > div { display: flex; flex-wrap: wrap; gap: 0.6rem; }
 figure { margin: 0; width: 128px; overflow-wrap: anywhere; }
-figure:first-child { margin-right: 1rem; font-weight: bold; }
+section > figure { font-weight: bold; }
 img, .absent { width: 128px; height: 128px; background: #eee; display: block; }
 small { color: #555; display: block; }
 </style>
@@ -121,18 +122,12 @@ def contact_sheet(index: ImageIndex, found: Sequence[Result]) -> str:
     """A page that opens without a network: each query and its neighbours, pictures inside."""
     sections = []
     for result in found:
-        cells = [_figure(result.origin, result.name, "query", result.category, result.probability)]
-        cells += [
-            _figure(
-                near.origin,
-                near.name,
-                f"distance {near.distance}",
-                near.category,
-                near.probability,
-            )
-            for near in result.neighbours
-        ]
-        sections.append(f"<section>{''.join(cells)}</section>")
+        query = _figure(result.origin, result.name, "query", result.category, result.probability)
+        near = "".join(
+            _figure(n.origin, n.name, f"distance {n.distance}", n.category, n.probability)
+            for n in result.neighbours
+        )
+        sections.append(f"<section>{query}<div>{near}</div></section>")
     about = escape(f"{index.count} images, {index.header.bits} bits, {index.kind}")
     return PAGE.substitute(about=about, sections="\n".join(sections))
 

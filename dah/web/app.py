@@ -22,7 +22,8 @@ FILES = {"": "page.html", "page.js": "page.js", "page.css": "page.css"}
 LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
 SHOWN = 5  # categories
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:",
+    "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -40,7 +41,7 @@ def create_app(
     """
     app = FastAPI(title="dah", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
-    names = [index.folder.name for index in indexes]
+    names = [index.folder.stem for index in indexes]
 
     @app.middleware("http")
     async def secured(
@@ -115,7 +116,7 @@ def page_file(name: str) -> Callable[[], FileResponse]:
 
 
 def code_of(encoder: Encoder, data: bytes) -> np.ndarray:
-    """The packed code uint8 ``(1, bytes)`` of an uploaded image; ``Refused`` says why there is none."""
+    """The packed code uint8 ``(1, bytes)`` of an image file; raises ``Refused`` for any other."""
     check_pixels(data)
     try:
         square = decode(data, encoder.parts.size)
