@@ -103,9 +103,14 @@ def test_rows_come_in_the_order_asked_for(tmp_path):
 
 def test_a_writer_that_fails_leaves_nothing(tmp_path):
     """Not even a temporary file."""
-    with pytest.raises(RuntimeError, match="stopped"), writing(tmp_path / "c.h5", HEADER) as append:
-        append(rows(3))
-        raise RuntimeError("stopped")
+
+    def stopped():
+        with writing(tmp_path / "c.h5", HEADER) as append:
+            append(rows(3))
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        stopped()
     assert list(tmp_path.iterdir()) == []
 
 

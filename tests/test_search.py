@@ -141,8 +141,8 @@ def test_hnsw_cannot_list_a_ball(tmp_path):
 
 
 def test_sizes_of_cells_and_parts():
-    """About 4 sqrt(n) cells, of no fewer codes than faiss asks for; parts of log2 n bits."""
-    assert [cells(n) for n in (1, 38, 400, 10**4, 10**6)] == [1, 1, 10, 256, 4000]
+    """sqrt(n) cells, of no fewer codes than faiss asks for; parts of log2 n bits."""
+    assert [cells(n) for n in (1, 38, 400, 10**4, 10**6)] == [1, 1, 10, 100, 1000]
     assert [part_bits(n, 64) for n in (1, 2**16, 10**9)] == [8, 16, 30]
     assert part_bits(10**6, 8) == 8
 

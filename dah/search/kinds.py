@@ -40,8 +40,11 @@ def faiss() -> Any:
 
 
 def cells(count: int) -> int:
-    """How many cells ``ivf`` makes of `count` codes: about 4 times the square root."""
-    return max(1, min(int(4 * count**0.5), count // MIN_CODES_PER_CELL))
+    """How many cells ``ivf`` makes of `count` codes: the square root, so that both steps are short.
+
+    A query is compared with every centre, then with the codes of a few cells.
+    """
+    return max(1, min(int(count**0.5), count // MIN_CODES_PER_CELL))
 
 
 def part_bits(count: int, bits: int) -> int:
