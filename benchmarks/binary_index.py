@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dah.imagecodes import read_codes_of
-from dah.search.kinds import EFFORT, KINDS, build, faiss, read, write
+from dah.search.kinds import EFFORT, build, faiss, read, write
 
 NEAREST = 10
 
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10**6)
     parser.add_argument("--bits", type=int, default=64)
     parser.add_argument("--codes", type=Path, nargs="*")
-    parser.add_argument("--kind", nargs="+", choices=KINDS, default=["flat"])
+    parser.add_argument("--kind", nargs="+", choices=EFFORT, default=["flat"])
     parser.add_argument("--effort", type=int, nargs="+", help="instead of the kind's own")
     parser.add_argument("--queries", type=int, default=20)
     parser.add_argument("--flips", type=int, default=4)
@@ -69,7 +69,7 @@ def main() -> None:
             path, start = Path(folder) / kind, time.perf_counter()
             write(build(kind, codes), path)
             seconds = time.perf_counter() - start
-            for effort in given.effort or [EFFORT[kind][0]]:
+            for effort in given.effort or [EFFORT[kind]]:
                 index = read(kind, path, effort)
                 distances, found, ms = timed(index, far)
                 recall = ((distances <= exact[:, -1:]) & (found >= 0)).mean()

@@ -9,7 +9,7 @@ import numpy as np
 
 from dah.errors import UserError
 from dah.imagecodes import Header, check_model, count_rows, join, read_codes_of, read_header
-from dah.search.kinds import EFFORT, KINDS, build, read, write
+from dah.search.kinds import EFFORT, build, read, write
 from dah.tables import read_json, write_json
 
 SHARD = 2**25  # codes: 256 MiB of 64 bits
@@ -72,7 +72,7 @@ def open_index(folder: Path) -> ImageIndex:
         raise UserError(f"{folder}: expected an index that `python -m dah index` wrote, found none")
     contents = read_json(folder / CONTENTS)
     kind, shards = contents.get("kind"), contents.get("shards")
-    if kind not in KINDS or not isinstance(shards, list):
+    if kind not in EFFORT or not isinstance(shards, list):
         raise UserError(f"{folder / CONTENTS}: expected a kind and shards, found {contents}")
     index = ImageIndex(folder, kind, shards, read_header(folder / IMAGES))
     if count_rows(index.images) != index.count:
@@ -111,7 +111,7 @@ def search(
         raise UserError("search needs -k or --radius")
     if k is None and index.kind == "hnsw":
         raise UserError(f"{index.folder}: hnsw cannot list all within a radius; give -k too")
-    effort = EFFORT[index.kind][0] if effort is None else effort
+    effort = EFFORT[index.kind] if effort is None else effort
     parts, start = [], 0
     for number, count in enumerate(index.shards):
         shard = read(index.kind, shard_path(index.folder, number), effort)

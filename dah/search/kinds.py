@@ -10,18 +10,9 @@ import numpy as np
 from dah.artifacts import replacing
 from dah.errors import UserError
 
-KINDS = {
-    "flat": "exact: compares a query with every code",
-    "ivf": "codes in cells around centres; the nearest cells are searched",
-    "hnsw": "a graph of near codes; fast, four times the memory and more",
-    "multihash": "hash tables of parts of the code; near-duplicates at once",
-}
-EFFORT = {
-    "flat": (0, "no effect, the search is exact"),
-    "ivf": (16, "cells that are searched"),
-    "hnsw": (64, "candidates that are kept"),
-    "multihash": (1, "bits of each part that may differ"),
-}
+# Kinds, and how hard each searches unless told: cells searched (ivf), candidates kept (hnsw), bits
+# of each part that may differ (multihash); flat compares a query with every code.
+EFFORT = {"flat": 0, "ivf": 16, "hnsw": 64, "multihash": 1}
 OPEN = 256  # shards that stay mapped
 LINKS = 16  # of each code in the graph of hnsw, twice as many at its lowest level
 SAMPLES_PER_CELL = 64
