@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dah import params
 from dah.artifacts import read_codes, unwritable
+from dah.commands.arguments import add_commands
 from dah.comparison import experiments_table
 from dah.data.tasks import read_lists
 from dah.errors import UserError
@@ -93,6 +94,7 @@ def main() -> None:
     command.add_argument("--method", help="dah, itq, ...; default: all")
     command.add_argument("--revision", default="HEAD", help="whose experiments; default: HEAD")
     command.set_defaults(call=experiments)
+    add_commands(commands)
     given = vars(parser.parse_args())
     call, _ = given.pop("call"), given.pop("command")
     try:

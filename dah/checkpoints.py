@@ -46,7 +46,11 @@ def load_trunk(path: Path) -> nn.Module:
 
 def load_network(path: Path) -> Network:
     """A trained network; its config is ``{"trunk": name}`` and ``Network``'s arguments by name."""
-    state, config = read_model(path)
+    return network_of(path, *read_model(path))
+
+
+def network_of(path: Path, state: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> Network:
+    """The network of what ``read_model`` gave; errors name its path."""
 
     def build() -> Network:
         shape = {name: config[name] for name in ("outputs", "bottleneck", "softmax")}

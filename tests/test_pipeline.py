@@ -94,13 +94,20 @@ def imported(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+DOOR = ROOT / "dah" / "__init__.py"  # imports nothing until a person asks for load_encoder
+
+
 def project_files(module):
     """The project's files that importing a dotted name runs, empty packages left out."""
     parts = module.split(".")
     for end in range(1, len(parts) + 1):
         stem = ROOT.joinpath(*parts[:end])
         for path in (stem.with_suffix(".py"), stem / "__init__.py"):
-            if path.is_file() and (path.stem != "__init__" or list(imported(path))):
+            if (
+                path.is_file()
+                and path != DOOR
+                and (path.stem != "__init__" or list(imported(path)))
+            ):
                 yield path
 
 

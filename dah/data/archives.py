@@ -98,7 +98,7 @@ def read_members(path: Path, wanted: Callable[[str], bool] = bool) -> Iterator[t
             head = file.read(4096)
     except OSError as error:
         raise UserError(f"{path}: expected {EXPECTED}, found: {error.strerror}") from error
-    packing = next((how for magic, how in _PACKINGS.items() if head.startswith(magic)), "")
+    packing = _packing(head)
     try:
         yield from _in_zip(path, wanted) if packing == "zip" else _in_tar(path, packing, wanted)
     except (tarfile.TarError, zipfile.BadZipFile, *_DAMAGE) as error:
@@ -111,6 +111,16 @@ def read_members(path: Path, wanted: Callable[[str], bool] = bool) -> Iterator[t
             f" ({' '.join(str(error).split())[:300]});"
             " get the file again"
         ) from error
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file begins like an archive that ``read_members`` reads."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise UserError(f"{path}: expected a readable file, found: {error.strerror}") from error
+    return bool(_packing(head)) or head[257:262] == b"ustar"
 
 
 def member_names(path: Path) -> list[str]:
@@ -138,13 +148,17 @@ def describe(head: bytes) -> str:
     return f"a file that begins with {head[:16]!r}"
 
 
+def _packing(head: bytes) -> str:
+    return next((how for magic, how in _PACKINGS.items() if head.startswith(magic)), "")
+
+
 def _in_tar(path: Path, packing: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(path, f"r:{packing}", tarinfo=_Header) as tar:
         limit = _limit(path)
         while (header := tar.next()) is not None:
             tar.members.clear()  # it would keep every header
             _check_growth(path, header.offset_data + header.size, limit)
-            name = _name(path, header.name)
+            name = safe_name(path, header.name)
             if name is None or header.isdir():
                 continue
             if not header.isreg():
@@ -163,7 +177,7 @@ def _in_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
         sizes = (header.file_size for header in archive.infolist())
         _check_growth(path, sum(s for s in sizes if s <= MAX_BYTES), _limit(path))
         for header in archive.infolist():
-            name = _name(path, header.orig_filename)
+            name = safe_name(path, header.orig_filename)
             if name is None or header.is_dir():
                 continue
             kind = stat.S_IFMT(header.external_attr >> 16)
@@ -184,7 +198,7 @@ def _in_folder(
     with os.scandir(root / folder) as entries:
         found = sorted(entries, key=lambda entry: entry.name)
     for entry in found:
-        name = _name(root, folder + entry.name)
+        name = safe_name(root, folder + entry.name)
         if name is None:
             continue
         if entry.is_dir(follow_symlinks=False):
@@ -200,7 +214,7 @@ def _in_folder(
         yield name, Path(entry.path).read_bytes()
 
 
-def _name(path: Path, stored: str) -> str | None:
+def safe_name(path: Path, stored: str) -> str | None:
     """A member's name without ``./``, None where it is junk; refused where it is unsafe."""
     parts = stored.split("/")
     if stored.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", stored):

@@ -1,0 +1,1 @@
+"""What ``python -m dah`` does with one's own images: a module for each command."""

@@ -1,0 +1,85 @@
+"""The arguments of the commands on one's own images; a command's module is imported when called."""
+
+from argparse import ArgumentParser, ArgumentTypeError, _SubParsersAction
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+MODEL = "an encoder's file, or a network that the pipeline trained: data/models/.../dah.pt"
+IMAGES = "folders, archives, images or glob patterns in quotes"
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def whole(low: int, value: str) -> int:
+    """An argument that is a whole number of at least `low`."""
+    try:
+        number = int(value)
+    except ValueError as error:
+        raise ArgumentTypeError(f"expected a whole number, found {value!r}") from error
+    if number < low:
+        raise ArgumentTypeError(f"expected at least {low}, found {number}")
+    return number
+
+
+def call(name: str, **given: Any) -> None:
+    """Run a command's module; torch and faiss are imported by those that need them."""
+    import_module(f"dah.commands.{name}").run(**given)
+
+
+def add_commands(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    """Add every command of this package with its arguments."""
+
+    def add(name: str, text: str) -> ArgumentParser:
+        command = commands.add_parser(name, help=text, description=f"{text}.")
+        command.set_defaults(call=partial(call, name))
+        return command
+
+    command = add("export", "Make one self-contained file of a trained network: .pt or .onnx")
+    command.add_argument("model", type=Path, metavar="MODEL", help=MODEL)
+    command.add_argument("-o", "--out", type=Path, required=True, metavar="FILE")
+    folders = "where the network does not lie in data/models: "
+    command.add_argument("--codes", type=Path, help=folders + "its codes, data/codes/.../dah.h5")
+    command.add_argument("--lists", type=Path, help=folders + "its lists, data/tasks/<task>")
+    command.add_argument("--images", type=Path, help=folders + "data/images")
+
+    command = add("encode", "Turn images into codes and predicted categories; goes on if stopped")
+    command.add_argument("model", type=Path, metavar="MODEL", help=MODEL)
+    command.add_argument("images", nargs="+", metavar="IMAGES", help=IMAGES)
+    command.add_argument("-o", "--out", type=Path, required=True, metavar="CODES.h5")
+    command.add_argument("--device", choices=DEVICES, default="auto")
+
+    command = add("index", "Build an index of codes for searching")
+    command.add_argument("codes", nargs="+", type=Path, metavar="CODES.h5")
+    command.add_argument("-o", "--out", type=Path, required=True, metavar="INDEX")
+    kinds = ("flat", "ivf", "hnsw", "multihash")
+    command.add_argument("--kind", choices=kinds, default="flat", help="flat is exact")
+    command.add_argument(
+        "--shard", type=partial(whole, 1), help="codes in a shard, default 2^25: bounds the memory"
+    )
+
+    command = add("search", "Find the images of an index that are nearest to other images")
+    command.add_argument("index", type=Path, metavar="INDEX")
+    command.add_argument("queries", nargs="+", metavar="QUERY", help=IMAGES)
+    command.add_argument("-k", type=partial(whole, 1), help="how many; 10 without --radius")
+    command.add_argument("--radius", type=partial(whole, 0), help="largest Hamming distance")
+    command.add_argument(
+        "--effort", type=partial(whole, 1), help="ivf: cells searched; hnsw: candidates kept;"
+        " multihash: bits that may differ"
+    )  # fmt: skip
+    command.add_argument("--model", type=Path, help="the model, where it was moved since encode")
+    command.add_argument("--json", action="store_true", help="JSON lines instead of a table")
+    command.add_argument("--sheet", type=Path, metavar="PAGE.html", help="pictures as a page too")
+    command.add_argument("--device", choices=DEVICES, default="auto")
+
+    command = add("serve", "Show codes, categories and nearest images on a local web page")
+    command.add_argument("model", type=Path, metavar="MODEL", help=MODEL)
+    command.add_argument("indexes", nargs="+", type=Path, metavar="INDEX")
+    command.add_argument("--host", default="127.0.0.1", help="default: this machine alone")
+    command.add_argument("--port", type=partial(whole, 0), default=8000)
+    command.add_argument("--device", choices=DEVICES, default="auto")
+
+    command = add("pgvector", "Load codes into a PostgreSQL table that pgvector can search")
+    command.add_argument("codes", type=Path, metavar="CODES.h5")
+    command.add_argument("--url", required=True, help="postgresql://user@host/database")
+    command.add_argument("--table", default="dah_images")

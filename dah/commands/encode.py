@@ -1,0 +1,34 @@
+"""Turn images into codes and predicted categories."""
+
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dah.data.inputs import origins
+from dah.encoder import load_encoder
+from dah.shards import already_done, encode_rest, finish, header_of
+from dah.tables import SKIPPED, write_table
+
+
+def run(model: Path, images: list[str], out: Path, device: str) -> None:
+    """Encode what is not in `out` yet; list what cannot be read in ``<out>.skipped.csv``."""
+    found = origins(images)
+    encoder = load_encoder(model, device)
+    header = header_of(encoder, model)
+    done = already_done(out, header)
+    known = sum(len(names) for names in done.values())
+    missing = sum(
+        name not in done.get(str(origin.path), ()) for origin in found for name in origin.listed()
+    )
+    failures: dict[str, str] = {}
+    with tqdm(total=missing, desc="encode", unit="image") as bar:
+        for batch in encode_rest(encoder, found, out, header, done):
+            failures |= batch.failures
+            bar.update(len(batch.names) + len(batch.failures))
+    count = finish(out, header)
+    print(f"{out}: {count} images, {count - known} of them new, {encoder.bits} bits")
+    skipped = out.with_name(f"{out.stem}.skipped.csv")
+    skipped.unlink(missing_ok=True)
+    if failures:
+        write_table(skipped, SKIPPED, sorted(failures.items()))
+        print(f"{skipped}: {len(failures)} images that cannot be read, with the reasons")

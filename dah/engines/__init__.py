@@ -1,0 +1,1 @@
+"""Loading codes into engines that serve them: databases that others run."""

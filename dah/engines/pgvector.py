@@ -1,0 +1,85 @@
+"""Codes in a PostgreSQL table, which pgvector searches by Hamming distance."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dah.errors import UserError
+from dah.imagecodes import read_header, read_rows
+
+OLDEST = (0, 7)  # the first pgvector with bit strings
+COLUMNS = "id, folder, name, category, probability, code"
+
+
+def psycopg() -> Any:
+    """The module; raises ``UserError`` where it is not installed."""
+    try:
+        import psycopg as module  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise UserError(
+            "pgvector needs psycopg, which is not installed: pip install 'psycopg[binary]'"
+        ) from error
+    return module
+
+
+def bit_strings(codes: np.ndarray, bits: int) -> list[str]:
+    """Each packed code as PostgreSQL writes a bit string: bit 0 first, without the padding."""
+    digits = np.unpackbits(codes, axis=1, count=bits) + ord("0")
+    return [row.tobytes().decode() for row in digits.astype(np.uint8)]
+
+
+def load(codes: Path, url: str, table: str) -> int:
+    """Replace a table by the codes of a file, in one transaction, with an HNSW index of them.
+
+    Columns: id, folder, name, category, probability, ``code bit(d)``, where the first digit of the
+    bit string is bit 0 of the image. Search with ``ORDER BY code <~> B'...' LIMIT 10``. Returns the
+    number of rows. Raises ``UserError`` where the database cannot be reached or lacks pgvector.
+    """
+    client, header = psycopg(), read_header(codes)
+    name = client.sql.Identifier(table)
+    try:
+        with client.connect(url) as connection:
+            check_extension(connection)
+            create = client.sql.SQL(
+                "DROP TABLE IF EXISTS {0}; CREATE TABLE {0} (id bigint PRIMARY KEY, folder text"
+                " NOT NULL, name text NOT NULL, category text NOT NULL, probability real NOT NULL,"
+                " code bit({1}) NOT NULL)"
+            )
+            connection.execute(create.format(name, client.sql.Literal(header.bits)))
+            copy = client.sql.SQL(f"COPY {{}} ({COLUMNS}) FROM STDIN").format(name)
+            count = 0
+            with connection.cursor().copy(copy) as stream:
+                for count, row in enumerate(table_rows(codes), start=1):
+                    stream.write_row((count - 1, *row))
+            index = client.sql.SQL("CREATE INDEX ON {} USING hnsw (code bit_hamming_ops)")
+            connection.execute(index.format(name))
+            return count
+    except client.Error as error:
+        reason = str(error).strip().split("\n", 1)[0]
+        raise UserError(f"the table {table!r} cannot be written: {reason}") from error
+
+
+def table_rows(path: Path) -> Iterator[tuple[str, str, str, float, str]]:
+    """The columns after id of each image of a file of codes, in its order."""
+    header = read_header(path)
+    for rows in read_rows(path):
+        categories = [header.categories[label] for label in rows.labels]
+        columns = rows.origins, rows.names, categories, rows.probabilities.tolist()
+        yield from zip(*columns, bit_strings(rows.codes, header.bits), strict=True)
+
+
+def check_extension(connection: Any) -> None:
+    """Make pgvector available; raise ``UserError`` where it is absent or has no bit strings."""
+    available = connection.execute(
+        "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'"
+    ).fetchone()
+    if available is None:
+        raise UserError("the database has no pgvector; install it on the database's machine")
+    connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    (version,) = connection.execute(
+        "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
+    ).fetchone()
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+        raise UserError(f"pgvector {version} has no bit strings; install 0.7 or newer")

@@ -1,0 +1,1 @@
+"""Search among packed codes by Hamming distance, on faiss's binary indexes."""

@@ -1,0 +1,142 @@
+"""What a search found, image by image, and how it is told: a table, JSON lines, a page."""
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+import numpy as np
+
+from dah.encoder import Encoded
+from dah.imagecodes import rows_at
+from dah.search.index import Found, ImageIndex
+from dah.thumbnails import thumbnail_of
+
+PAGE = Template("""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Search by hash codes</title>
+<style>
+body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; color: #222; background: #fff; }
+section { display: grid; grid-template-columns: 144px 1fr; gap: 1rem; padding: 0.8rem 0;
+  border-bottom: 1px solid #ddd; }
+section > div { display: flex; flex-wrap: wrap; gap: 0.6rem; }
+figure { margin: 0; width: 128px; overflow-wrap: anywhere; }
+section > figure { font-weight: bold; }
+img, .absent { width: 128px; height: 128px; background: #eee; display: block; }
+small { color: #555; display: block; }
+</style>
+<h1>Search by hash codes</h1>
+<p>$about
+$sections
+</html>
+""")
+
+
+class Neighbour(NamedTuple):
+    """An image near a query: its Hamming distance, where it is, and its predicted category."""
+
+    distance: int
+    row: int
+    origin: str
+    name: str
+    category: str
+    probability: float
+
+
+class Result(NamedTuple):
+    """A query with its code, its predicted category, and its neighbours, nearest first."""
+
+    origin: str
+    name: str
+    code: bytes
+    category: str
+    probability: float
+    neighbours: list[Neighbour]
+
+
+def results(
+    index: ImageIndex, queries: Encoded, origins: Sequence[str], found: Found
+) -> list[Result]:
+    """One for each query, in their order; `origins` are the queries' folders or archives."""
+    categories = index.header.categories
+    lengths = [len(rows) for rows in found.rows]
+    every = np.concatenate([*found.rows, np.empty(0, np.int64)])
+    images = rows_at(index.images, every)
+    distances = np.concatenate([*found.distances, np.empty(0, np.int32)]).tolist()
+    names = [categories[label] for label in images.labels]
+    columns = distances, every.tolist(), images.origins, images.names, names
+    flat = [Neighbour(*row) for row in zip(*columns, images.probabilities.tolist(), strict=True)]
+    ends = np.cumsum(lengths)
+    best = queries.probabilities.argmax(axis=1)
+    return [
+        Result(
+            origin=origins[row],
+            name=queries.names[row],
+            code=queries.codes[row].tobytes(),
+            category=categories[best[row]],
+            probability=float(queries.probabilities[row, best[row]]),
+            neighbours=flat[ends[row] - lengths[row] : ends[row]],
+        )
+        for row in range(len(queries.names))
+    ]
+
+
+def table(found: Sequence[Result]) -> Iterator[str]:
+    """Lines of tab-separated columns under a head: one for each neighbour of each query."""
+    yield "query\tpredicted\trank\tdistance\timage\tcategory\tprobability"
+    for result in found:
+        for rank, near in enumerate(result.neighbours, start=1):
+            yield (
+                f"{result.name}\t{result.category}\t{rank}\t{near.distance}\t"
+                f"{Path(near.origin) / near.name}\t{near.category}\t{near.probability:.4f}"
+            )
+
+
+def json_lines(found: Sequence[Result]) -> Iterator[str]:
+    """One JSON object for each query, its code in hexadecimal digits."""
+    for result in found:
+        record = {
+            "query": str(Path(result.origin) / result.name),
+            "code": result.code.hex(),
+            "category": result.category,
+            "probability": round(result.probability, 6),
+            "results": [
+                {
+                    "rank": rank,
+                    "distance": near.distance,
+                    "image": str(Path(near.origin) / near.name),
+                    "category": near.category,
+                    "probability": round(near.probability, 6),
+                }
+                for rank, near in enumerate(result.neighbours, start=1)
+            ],
+        }
+        yield json.dumps(record, ensure_ascii=False)
+
+
+def contact_sheet(index: ImageIndex, found: Sequence[Result]) -> str:
+    """A page that opens without a network: each query and its neighbours, pictures inside."""
+    sections = []
+    for result in found:
+        query = _figure(result.origin, result.name, "query", result.category, result.probability)
+        near = "".join(
+            _figure(n.origin, n.name, f"distance {n.distance}", n.category, n.probability)
+            for n in result.neighbours
+        )
+        sections.append(f"<section>{query}<div>{near}</div></section>")
+    about = escape(f"{index.count} images, {index.header.bits} bits, {index.kind}")
+    return PAGE.substitute(about=about, sections="\n".join(sections))
+
+
+def _figure(origin: str, name: str, what: str, category: str, probability: float) -> str:
+    picture = thumbnail_of(origin, name)
+    image = '<div class="absent"></div>'
+    if picture is not None:
+        data = base64.b64encode(picture).decode()
+        image = f'<img alt="{escape(name)}" src="data:image/jpeg;base64,{data}">'
+    text = f"{escape(what)}<small>{escape(category)} {probability:.2f}</small>"
+    return f'<figure title="{escape(name)}">{image}{text}</figure>'

@@ -1,0 +1,27 @@
+"""Small squares of images for pages that are looked at."""
+
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from dah.data.decode import decode
+from dah.data.lookup import read_image
+from dah.errors import UserError
+
+SIDE = 128  # pixels
+
+
+def thumbnail(data: bytes, side: int = SIDE) -> bytes:
+    """An image file's centre square as JPEG; raises ValueError where it cannot be read."""
+    stored = BytesIO()
+    Image.fromarray(decode(data, side)).save(stored, "JPEG", quality=85)
+    return stored.getvalue()
+
+
+def thumbnail_of(origin: str, name: str) -> bytes | None:
+    """The thumbnail of an image in a folder or archive; None where it cannot be read any more."""
+    try:
+        return thumbnail(read_image(Path(origin), name))
+    except (UserError, ValueError):
+        return None

@@ -1,0 +1,77 @@
+"""From a network that the pipeline trained to an encoder: what stands in the folders beside it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+
+from dah.artifacts import read_codes
+from dah.checkpoints import read_model
+from dah.data.tasks import read_lists
+from dah.encoder_file import SHAPE, EncoderParts, check_parts
+from dah.errors import UserError
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a network's source codes, its task's lists and the images it learnt from are."""
+
+    codes: Path
+    lists: Path
+    images: Path
+
+
+def folders_beside(model: Path) -> Folders:
+    """The pipeline's folders of a network ``<data>/models/<task>/.../<method>.pt``.
+
+    Raises ``UserError`` where no folder above the model is named ``models``.
+    """
+    parts = model.absolute().parts
+    places = [place for place, part in enumerate(parts[:-2]) if part == "models"]
+    if not places:
+        raise UserError(
+            f"{model}: a network alone names no categories, and it does not lie in the models"
+            " folder of a pipeline; make an encoder of it with"
+            " `python -m dah export MODEL --codes ... --lists ... --images ... -o ENCODER.pt`"
+        )
+    data, below = Path(*parts[: places[-1]]), parts[places[-1] + 1 :]
+    codes = data.joinpath("codes", *below).with_suffix(".h5")
+    return Folders(codes, data / "tasks" / below[0], data / "images")
+
+
+def gather(model: Path, folders: Folders) -> EncoderParts:
+    """The encoder of a trained network.
+
+    Raises ``UserError`` where a file is missing, where codes and lists are of different runs, and
+    for a network without hash codes.
+    """
+    state, config = read_model(model)
+    try:
+        shape = {name: config[name] for name in SHAPE}
+    except KeyError as error:
+        raise UserError(
+            f"{model}: expected a trained network of this project, found a model without {error}"
+        ) from error
+    lists = read_lists(folders.lists)
+    codes = read_codes(folders.codes)
+    if codes.source_ids != lists.source_ids:
+        raise UserError(
+            f"{folders.codes}: expected the codes of the {len(lists.source_ids)} source images in"
+            f" {folders.lists}, found others; run `dvc repro`"
+        )
+    size = stored_size(folders.images, codes.source_ids[0])
+    parts = EncoderParts(state, shape, size, lists.categories, codes.source, lists.source_labels)
+    check_parts(model, parts)
+    return parts
+
+
+def stored_size(folder: Path, image: str) -> int:
+    """Side of the stored squares of the domain that an image belongs to, pixels."""
+    for path in sorted(folder.glob("*.h5")):
+        try:
+            with h5py.File(path) as file:
+                if image.encode() in file["id"][:]:
+                    return int(file["image"].shape[1])
+        except (OSError, KeyError) as error:
+            raise UserError(f"{path}: expected images as HDF5, found: {error}") from error
+    raise UserError(f"{folder}: expected the images of the source, found none; run `dvc repro`")

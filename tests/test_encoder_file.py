@@ -1,0 +1,130 @@
+"""An encoder's file, and how one is made of what the pipeline leaves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from encoders import CATEGORIES, SIZE, parts, pipeline
+from numpy.testing import assert_array_equal
+
+from dah.artifacts import read_codes, write_codes
+from dah.checkpoints import write_model
+from dah.encoder_file import check_parts, is_encoder, read_encoder, write_encoder
+from dah.errors import UserError
+from dah.trained import Folders, folders_beside, gather, stored_size
+
+
+def assert_same(found, expected):
+    """Every part of two encoders is equal."""
+    assert found.state.keys() == expected.state.keys()
+    for name, value in expected.state.items():
+        torch.testing.assert_close(found.state[name], value, rtol=0, atol=0)
+    assert (found.shape, found.size, found.categories) == (
+        expected.shape,
+        expected.size,
+        expected.categories,
+    )
+    assert_array_equal(found.source_codes, expected.source_codes)
+    assert_array_equal(found.source_labels, expected.source_labels)
+    assert found.fingerprint() == expected.fingerprint()
+
+
+def test_what_is_written_is_read(tmp_path):
+    """One file holds all of an encoder, in plain values that need no code to load."""
+    given = parts()
+    write_encoder(tmp_path / "e.pt", given)
+    assert is_encoder(tmp_path / "e.pt")
+    assert_same(read_encoder(tmp_path / "e.pt"), given)
+
+
+@pytest.mark.parametrize("between", [(), ("0",)])
+def test_a_network_is_completed_from_the_folders_beside_it(tmp_path, between):
+    """With and without a folder for the seed between task and method."""
+    given = parts()
+    network = pipeline(tmp_path / "data", given, "studio-street", *between)
+    assert not is_encoder(network)
+    assert_same(gather(network, folders_beside(network)), given)
+
+
+def test_the_fingerprint_changes_with_whatever_changes_a_code():
+    """Each weight and the squares' size do; categories and source codes change no code."""
+    given = parts()
+    kept = replace(given, categories=["a", "b", "c"], source_codes=given.source_codes[::-1].copy())
+    assert kept.fingerprint() == given.fingerprint()
+    assert replace(given, size=SIZE + 1).fingerprint() != given.fingerprint()
+    for name, value in given.state.items():
+        other = value.clone()
+        other.view(-1)[0] += 1
+        assert replace(given, state={**given.state, name: other}).fingerprint() != (
+            given.fingerprint()
+        ), name
+
+
+def test_a_network_elsewhere_needs_its_folders_named(tmp_path):
+    """The message gives the command."""
+    with pytest.raises(UserError, match=r"does not lie in the models.* dah export MODEL --codes"):
+        folders_beside(tmp_path / "dah.pt")
+
+
+def test_codes_of_another_run_are_refused(tmp_path):
+    """Source codes belong to the lists' images, in their order."""
+    network = pipeline(tmp_path, parts())
+    path = tmp_path / "codes/studio-street/dah.h5"
+    codes = read_codes(path)
+    write_codes(path, replace(codes, source_ids=codes.source_ids[::-1]))
+    with pytest.raises(UserError, match=r"the 9 source images in .*studio-street, found others"):
+        gather(network, folders_beside(network))
+
+
+def test_a_network_without_codes_is_refused(tmp_path):
+    """A softmax has no hash code."""
+    given = parts()
+    with pytest.raises(UserError, match="hash codes, found one with a softmax; take that of dah"):
+        check_parts(tmp_path, replace(given, shape={**given.shape, "softmax": True}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"source_labels": np.arange(9)}, r"source labels 0 \.\.\. 2 of its categories"),
+        ({"source_labels": np.zeros(4, np.int64)}, "found 4 labels and 9 codes"),
+        ({"source_codes": np.zeros((9, 3), np.uint8)}, r"12 bits need shape \(n, 2\)"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(tmp_path, change, message):
+    """Labels number the categories, codes have the network's length, each has a label."""
+    write_encoder(tmp_path / "e.pt", replace(parts(), **change))
+    with pytest.raises(UserError, match=message):
+        read_encoder(tmp_path / "e.pt")
+
+
+def test_other_models_are_told_apart(tmp_path):
+    """A trunk alone is neither an encoder nor a network."""
+    write_model(tmp_path / "models/t/trunk.pt", {"w": torch.zeros(1)}, {"trunk": "lenet"})
+    with pytest.raises(UserError, match=r"expected a trained network .* without 'outputs'"):
+        gather(tmp_path / "models/t/trunk.pt", folders_beside(tmp_path / "models/t/trunk.pt"))
+    with pytest.raises(UserError, match="expected an encoder, found a model without 'source"):
+        read_encoder(tmp_path / "models/t/trunk.pt")
+
+
+def test_the_size_is_that_of_the_source_domain(tmp_path):
+    """It is read from the file that holds the source's images."""
+    pipeline(tmp_path, parts())
+    assert stored_size(tmp_path / "images", "s3") == SIZE
+    with pytest.raises(UserError, match="images of the source, found none; run `dvc repro`"):
+        stored_size(tmp_path / "images", "another")
+
+
+def test_folders_can_be_named(tmp_path):
+    """Whatever they are called."""
+    given = parts()
+    network = pipeline(tmp_path, given)
+    moved = network.rename(tmp_path / "moved.pt")
+    named = Folders(
+        tmp_path / "codes/studio-street/dah.h5",
+        tmp_path / "tasks/studio-street",
+        tmp_path / "images",
+    )
+    assert_same(gather(moved, named), given)
+    assert given.categories == CATEGORIES

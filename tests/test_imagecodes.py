@@ -1,0 +1,207 @@
+"""Codes of many images in files and shards."""
+
+import h5py
+import numpy as np
+import pytest
+from encoders import archive, draw, parts, picture
+from numpy.testing import assert_array_equal
+
+from dah import imagecodes, shards
+from dah.data.inputs import origins
+from dah.encoder import load_encoder
+from dah.encoder_file import write_encoder
+from dah.errors import UserError
+from dah.imagecodes import (
+    Header,
+    Rows,
+    check_model,
+    count_rows,
+    join,
+    read_codes_of,
+    read_header,
+    read_rows,
+    rows_at,
+    writing,
+)
+from dah.shards import already_done, encode_rest, finish, header_of, pieces
+
+HEADER = Header(bits=12, categories=["mug", "päivä"], model="/m.pt", fingerprint="f" * 16)
+
+
+def rows(count, seed=0):
+    """Random images of three origins."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, 256, (count, 2), np.uint8)
+    codes[:, 1] &= 0b11110000
+    return Rows(
+        origins=[f"/o{i}" for i in rng.integers(0, 3, count)],
+        names=[f"bild-ä-{seed}-{i}.png" for i in range(count)],
+        codes=codes,
+        labels=rng.integers(0, 2, count).astype(np.int32),
+        probabilities=rng.random(count).astype(np.float32),
+    )
+
+
+def assert_rows(found, expected):
+    """Every column is equal."""
+    assert found.origins == expected.origins
+    assert found.names == expected.names
+    for column in ("codes", "labels", "probabilities"):
+        assert_array_equal(getattr(found, column), getattr(expected, column))
+
+
+def one(path):
+    """All rows of a small file."""
+    (found,) = read_rows(path)
+    return found
+
+
+def both(a, b):
+    """The rows of one after those of the other."""
+    columns = zip(a, b, strict=True)
+    return Rows(*(x + y if isinstance(x, list) else np.concatenate([x, y]) for x, y in columns))
+
+
+def write(path, *batches, header=HEADER):
+    """A file of some batches."""
+    with writing(path, header) as append:
+        for batch in batches:
+            append(batch)
+    return path
+
+
+def test_what_is_appended_is_read(tmp_path):
+    """Names of any language, origins shared between batches."""
+    path = write(tmp_path / "c.h5", rows(5), rows(4, seed=1))
+    assert_rows(one(path), both(rows(5), rows(4, seed=1)))
+    assert read_header(path) == HEADER
+    assert count_rows(path) == 9
+
+
+def test_files_are_joined_in_their_order_chunk_by_chunk(tmp_path, monkeypatch):
+    """Origins are numbered anew; the size of the chunks changes nothing."""
+    monkeypatch.setattr(imagecodes, "CHUNK", 3)
+    first, second = write(tmp_path / "a.h5", rows(7)), write(tmp_path / "b.h5", rows(5, seed=2))
+    assert join(tmp_path / "c.h5", HEADER, [first, second]) == 12
+    monkeypatch.setattr(imagecodes, "CHUNK", 100)
+    assert_rows(one(tmp_path / "c.h5"), both(rows(7), rows(5, seed=2)))
+    blocks = list(read_codes_of(tmp_path / "c.h5", 5))
+    assert [len(block) for block in blocks] == [5, 5, 2]
+    assert_array_equal(np.concatenate(blocks), both(rows(7), rows(5, seed=2)).codes)
+
+
+def test_rows_come_in_the_order_asked_for(tmp_path):
+    """Also twice, and none at all."""
+    path = write(tmp_path / "c.h5", rows(9))
+    found, whole = rows_at(path, [4, 0, 4, 8]), rows(9)
+    assert found.names == [whole.names[i] for i in (4, 0, 4, 8)]
+    assert_array_equal(found.codes, whole.codes[[4, 0, 4, 8]])
+    assert rows_at(path, []).names == []
+    with pytest.raises(UserError, match=r"rows of 0 \.\.\. 8, found -1 \.\.\. 9"):
+        rows_at(path, [9, -1])
+
+
+def test_a_writer_that_fails_leaves_nothing(tmp_path):
+    """Not even a temporary file."""
+
+    def stopped():
+        with writing(tmp_path / "c.h5", HEADER) as append:
+            append(rows(3))
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        stopped()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_foreign_and_damaged_files_are_refused(tmp_path):
+    """With what was expected."""
+    (tmp_path / "text.h5").write_text("no HDF5")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.attrs["dah"] = "codes"
+    path = write(tmp_path / "cut.h5", rows(4))
+    with h5py.File(path, "a") as file:
+        file["label"].resize(3, axis=0)
+    with pytest.raises(UserError, match=r"absent\.h5: expected codes of images as HDF5"):
+        read_header(tmp_path / "absent.h5")
+    with pytest.raises(UserError, match=r"text\.h5: expected codes of images as HDF5"):
+        read_header(tmp_path / "text.h5")
+    with pytest.raises(UserError, match="`python -m dah encode` wrote, found a file codes"):
+        read_header(tmp_path / "other.h5")
+    with pytest.raises(UserError, match="columns have different lengths"):
+        read_header(path)
+
+
+def test_codes_of_another_model_are_refused(tmp_path):
+    """Their bits mean something else."""
+    other = Header(12, HEADER.categories, "/n.pt", "0" * 16)
+    with pytest.raises(UserError, match=r"the model /m\.pt \(f{16}\), found those of /n\.pt"):
+        check_model(tmp_path, other, HEADER)
+
+
+NAMES = [f"{i:02}.png" for i in range(11)]
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """An encoder, an archive, small batches and shards; ``encoded(stop)`` runs up to a batch."""
+    monkeypatch.setattr(shards, "SHARD", 4)
+    monkeypatch.setattr("dah.encoder.BATCH", {"cpu": 2, "cuda": 2})
+    write_encoder(tmp_path / "e.pt", parts())
+    encoder = load_encoder(tmp_path / "e.pt", "cpu")
+    header = header_of(encoder, tmp_path / "e.pt")
+    out = tmp_path / "codes.h5"
+
+    def encoded(source, stop=None):
+        done = already_done(out, header)
+        names, stream = [], encode_rest(encoder, origins([str(source)]), out, header, done)
+        for number, batch in enumerate(stream):
+            names += batch.names
+            if number == stop:
+                break
+        stream.close()
+        return names
+
+    return out, header, encoded
+
+
+def test_a_run_that_was_stopped_goes_on(work, tmp_path):
+    """What is in a shard is not encoded again, and the end is as if nothing had happened."""
+    out, header, encoded = work
+    source = archive(tmp_path / "a.tar", NAMES)
+    assert encoded(source, stop=4) == NAMES[:10]
+    assert not out.exists()
+    assert [path.name for path in pieces(out)] == ["000000.h5", "000001.h5"]
+    assert encoded(source) == NAMES[8:]
+    assert finish(out, header) == 11
+    assert pieces(out) == [out]
+    once = one(out)
+    assert once.names == NAMES
+    assert once.origins == [str(source.resolve())] * 11
+    out.unlink()
+    encoded(source)
+    finish(out, header)
+    assert_rows(one(out), once)
+
+
+def test_new_images_are_added_and_bad_ones_tried_again(work, tmp_path):
+    """A second archive joins the first; a mended image comes in."""
+    out, header, encoded = work
+    folder = draw(tmp_path / "f", NAMES[:3])
+    (folder / "01.png").write_bytes(b"broken")
+    assert encoded(folder) == ["00.png", "02.png"]
+    assert finish(out, header) == 2
+    (folder / "01.png").write_bytes(picture(1))
+    assert encoded(folder) == ["01.png"]
+    assert encoded(archive(tmp_path / "a.tar", NAMES[:1])) == ["00.png"]
+    assert finish(out, header) == 4
+    assert one(out).names == ["00.png", "02.png", "01.png", "00.png"]
+    assert encoded(folder) == []
+
+
+def test_another_model_does_not_go_on(work, tmp_path):
+    """Codes of two models in one file would compare nothing with nothing."""
+    out, _, encoded = work
+    encoded(archive(tmp_path / "a.tar", NAMES), stop=3)
+    with pytest.raises(UserError, match="encode all images with one model"):
+        already_done(out, HEADER)
