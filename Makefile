@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/installed
+WITH_TESTS := $(VENV)/installed-tests
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: repro test lint install
@@ -9,16 +10,20 @@ repro: $(INSTALLED)
 	dvc repro
 	python -m dah results
 
-test: $(INSTALLED)
+test: $(WITH_TESTS)
 	pytest
 
-lint: $(INSTALLED)
+lint: $(WITH_TESTS)
 	ruff check .
 	ruff format --check .
 
-install: $(INSTALLED)
+install: $(WITH_TESTS)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(WITH_TESTS): $(INSTALLED)
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@

@@ -13,13 +13,12 @@ from lzma import LZMAError
 from pathlib import Path
 
 from dah.artifacts import replacing
+from dah.data.members import refused, safe_name
 from dah.errors import UserError
 
 MAX_BYTES = 512 * 2**20
-MAX_NAME = 1000  # characters
 MAX_GROWTH = 10  # times an archive's size, beyond MAX_BYTES: images are packed already
 EXPECTED = "an archive (tar, tar.gz, zip) or a folder"
-_JUNK = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 _PACKINGS = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
@@ -162,7 +161,7 @@ def _in_tar(path: Path, packing: str, wanted: Callable[[str], bool]) -> Iterator
             if name is None or header.isdir():
                 continue
             if not header.isreg():
-                raise _refused(path, header.name, "is a link or a device")
+                raise refused(path, header.name, "is a link or a device")
             if not wanted(name):
                 continue
             if header.size > MAX_BYTES:
@@ -182,11 +181,11 @@ def _in_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
                 continue
             kind = stat.S_IFMT(header.external_attr >> 16)
             if kind not in {0, stat.S_IFREG}:
-                raise _refused(path, header.filename, "is a link or a device")
+                raise refused(path, header.filename, "is a link or a device")
             if not wanted(name):
                 continue
             if header.flag_bits & 1:
-                raise _refused(path, header.filename, "is encrypted")
+                raise refused(path, header.filename, "is encrypted")
             if header.file_size > MAX_BYTES:
                 raise UserError(f"{path}: {_too_large(header.filename, header.file_size)}")
             yield name, archive.read(header)
@@ -205,34 +204,13 @@ def _in_folder(
             yield from _in_folder(root, f"{name}/", wanted)
             continue
         if not entry.is_file(follow_symlinks=False):
-            raise _refused(root, name, "is a link or a device")
+            raise refused(root, name, "is a link or a device")
         if not wanted(name):
             continue
         size = entry.stat(follow_symlinks=False).st_size
         if size > MAX_BYTES:
             raise UserError(f"{root}: {_too_large(name, size)}")
         yield name, Path(entry.path).read_bytes()
-
-
-def safe_name(path: Path, stored: str) -> str | None:
-    """A member's name without ``./``, None where it is junk; refused where it is unsafe."""
-    parts = stored.split("/")
-    if stored.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", stored):
-        raise _refused(path, stored, "leads out of the archive")
-    if len(stored) > MAX_NAME:
-        raise _refused(path, stored, f"has a name of {len(stored)} characters")
-    if "\\" in stored or any(not c.isprintable() for c in stored):
-        raise _refused(path, stored, "holds a backslash or a character that is not printable")
-    kept = [part for part in parts if part not in {"", "."}]
-    junk = any(part in _JUNK or part.startswith("._") for part in kept)
-    return None if junk or not kept else "/".join(kept)
-
-
-def _refused(path: Path, name: str, why: str) -> UserError:
-    return UserError(
-        f"{path}: expected plain files with relative names, found the member {name[:100]!r}, which"
-        f" {why}; remove it or pack the archive anew"
-    )
 
 
 def _too_large(name: str, size: int) -> str:

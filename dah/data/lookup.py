@@ -5,7 +5,8 @@ import zipfile
 from functools import lru_cache
 from pathlib import Path
 
-from dah.data.archives import MAX_BYTES, read_members, safe_name
+from dah.data.archives import MAX_BYTES, read_members
+from dah.data.members import safe_name
 from dah.errors import UserError
 
 _KEPT = 8  # archives whose tables of contents stay in memory
