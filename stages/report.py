@@ -18,8 +18,9 @@ def pictured(record: dict) -> list[str]:
 
 
 def main(params: Params, given: Namespace) -> None:
-    records = {task: read_json(given.records / f"{task}.json") for task in params.tasks}
-    domains = read_json(given.domains)
+    keys = "figures", "runs", "categories"
+    records = {task: read_json(given.records / f"{task}.json", keys) for task in params.tasks}
+    domains = read_json(given.domains, ("images",))
     figures = [record["figures"] for record in records.values()]
     runs = zip(*(record["runs"] for record in records.values()), strict=True)
     summary = means(figures)

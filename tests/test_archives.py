@@ -202,6 +202,27 @@ def test_a_header_that_announces_terabytes_is_refused(tmp_path):
             list(read_members(tmp_path / "a.tar.gz"))
 
 
+def test_archives_that_grow_are_refused(tmp_path, monkeypatch):
+    """Many members, or what follows the end, of more than ten times the archive and the bound."""
+    monkeypatch.setattr(archives, "MAX_BYTES", 2**20)
+    members = [(f"mug/{number}.jpg", bytes(2**20)) for number in range(8)]
+    tar_of(tmp_path / "a.tgz", *((header(name), data) for name, data in members), mode="w:gz")
+    after = gzip.compress(header("a.jpg").tobuf() + bytes(2**23))
+    (tmp_path / "b.tgz").write_bytes(after)
+    for path in (tmp_path / "a.tgz", tmp_path / "b.tgz", zip_of(tmp_path / "a.zip", *members)):
+        with pytest.raises(UserError, match=r"expected at most 1 MiB in an archive of \d+ bytes"):
+            list(read_members(path))
+
+
+def test_names_are_bounded(tmp_path):
+    """Neither a long name nor a header of names is taken into memory or into a message."""
+    for name, message in (("a/" + "x" * 1000, "a name of 1002"), ("x" * 2**21, "at most 512 MiB")):
+        write_tar(tmp_path / "a.tar", [(name, b"x")])
+        with pytest.raises(UserError, match=message) as caught:
+            list(read_members(tmp_path / "a.tar"))
+        assert len(str(caught.value)) < 600
+
+
 def six_photos(folder, form):
     """An archive of six members of 700 random bytes."""
     rng = np.random.default_rng(0)

@@ -14,6 +14,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageCms
 
+from benchmarks.hostile.bombs import jpeg_of_scans
 from dah.data.decode import decode, decode_all
 
 SHARED = Path(os.environ.get("DAH_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -281,6 +282,8 @@ UNREADABLE = {
     "fake": (b"\xff\xd8\xff" + bytes(300), "not a readable image"),
     "other format": (encoded(quarters(), "TIFF"), "not a readable image"),
     "bomb": (png_of(30000, 30000), "more than 89 million pixels"),
+    "too many": (png_of(13000, 6900), "more than 89 million pixels"),
+    "scans": (jpeg_of_scans(101, 64), "more than 100 scans"),
     "cut JPEG": (encoded(NOISE, "JPEG")[:-900], "truncated JPEG"),
     "cut PNG": (encoded(NOISE, "PNG")[:-900], "truncated PNG"),
     "cut BMP": (encoded(NOISE, "BMP")[:-900], "truncated BMP"),
@@ -298,6 +301,18 @@ def test_what_is_no_whole_image_is_a_short_reason(name):
         decode(data, 32)
     assert len(str(error.value)) < 80
     assert str(error.value).isprintable()
+
+
+def test_a_large_jpeg_is_decoded_small():
+    """The bound is on what is decoded: 110 million pixels at an eighth are 1.7 million."""
+    file = io.BytesIO()
+    Image.new("L", (11000, 10000), 90).save(file, "JPEG")
+    assert_array_equal(decode(file.getvalue(), 32), np.full((32, 32, 3), 90))
+
+
+def test_a_hundred_scans_are_decoded():
+    """Ten are usual in a progressive JPEG; each more is a pass over all of its blocks."""
+    assert decode(jpeg_of_scans(100, 64), 32).shape == (32, 32, 3)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP", "GIF", "WEBP"])

@@ -92,6 +92,8 @@ def _attempt(data: bytes, size: int) -> Picture | str:
 
 
 def _decode(data: bytes, size: int) -> Picture:
+    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MAX_SCANS:
+        raise ValueError(f"more than {MAX_SCANS} scans")
     kind = "image"
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
@@ -100,8 +102,6 @@ def _decode(data: bytes, size: int) -> Picture:
             image.draft(None, (size, size))  # JPEG: decode at 1/2, 1/4, 1/8 where that suffices
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
-            if kind in {"JPEG", "MPO"} and data.count(b"\xff\xda") > MAX_SCANS:
-                raise ValueError(f"more than {MAX_SCANS} scans")
             turn = _turn(image)
             image.load()
     except UnidentifiedImageError as error:
