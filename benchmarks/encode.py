@@ -1,6 +1,6 @@
 """Images per second of ``encode`` beside the bare forward pass of its network.
 
-    python benchmarks/encode.py --model data/models/amazon-webcam/dah.pt --images webcam.tar
+    python benchmarks/encode.py --model data/models/amazon-webcam/0/dah.pt --images webcam.tar
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/encode.py ...    # one core for everything
 
 Rounds alternate, so that what else the machine does falls on all alike: the network as trained and
