@@ -70,10 +70,8 @@ def task_of(ys, yt, per_category):
 
 def finite(value):
     """Whether all numbers in nested plain values and arrays are."""
-    if isinstance(value, dict):
-        return all(map(finite, value.values()))
-    if isinstance(value, list | tuple):
-        return all(map(finite, value))
+    if isinstance(value, dict | list | tuple):
+        return all(map(finite, value.values() if isinstance(value, dict) else value))
     if isinstance(value, np.ndarray):
         return value.dtype.kind != "f" or bool(np.isfinite(value).all())
     return not isinstance(value, float) or math.isfinite(value)
