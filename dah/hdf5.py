@@ -65,8 +65,7 @@ def creating(path: Path, kind: str) -> Iterator[tuple[h5py.File, Callable[[], No
 
     That error is raised at the end of the block in any case.
     """
-    with path.open("w+b") as raw:
-        disk = _Disk(raw)
+    with path.open("w+b") as raw, _Disk(raw) as disk:
         with h5py.File(disk, "w") as file:
             file.attrs["dah"] = kind
             yield file, disk.check

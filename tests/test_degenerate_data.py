@@ -39,8 +39,6 @@ HASHING = {
 class Trunk(nn.Module):
     """Stands for a frozen trunk, whose activations are the data."""
 
-    input_size = 8
-
     def __init__(self, width):
         super().__init__()
         self.widths = (width,)
@@ -70,10 +68,8 @@ def task_of(ys, yt, per_category):
 
 def finite(value):
     """Whether all numbers in nested plain values and arrays are."""
-    if isinstance(value, dict):
-        return all(map(finite, value.values()))
-    if isinstance(value, list | tuple):
-        return all(map(finite, value))
+    if isinstance(value, dict | list | tuple):
+        return all(map(finite, value.values() if isinstance(value, dict) else value))
     if isinstance(value, np.ndarray):
         return value.dtype.kind != "f" or bool(np.isfinite(value).all())
     return not isinstance(value, float) or math.isfinite(value)
@@ -178,9 +174,8 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_scarce_data_give_finite_figures(name):
     """Whatever is not refused."""
-    X_source, y_source, X_target, y_target, *more = CASES[name]
-    sides = (X_source.astype(np.float32), X_target.astype(np.float32))
-    refusals = everything(sides[0], np.array(y_source), sides[1], np.array(y_target), *more)
+    sides = (np.float32(X) if i % 2 == 0 else np.array(X) for i, X in enumerate(CASES[name][:4]))
+    refusals = everything(*sides, *CASES[name][4:])
     assert all("lower dim to 1" in reason for reason in refusals.values()), refusals
 
 

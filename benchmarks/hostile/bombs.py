@@ -6,12 +6,13 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import h5py
 from PIL import Image
 
+Attacks = dict[str, Callable[[], bytes]]  # by name, each made when it is called
 PIECE = 2**24
 
 
