@@ -10,8 +10,8 @@ from numpy.testing import assert_array_equal
 
 from dah.engines.pgvector import bit_strings, load
 from dah.errors import UserError
+from dah.hamming import hamming_distances
 from dah.imagecodes import Header, Rows, writing
-from dah.retrieval import hamming_distances
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install psycopg")
 BITS = 12

@@ -11,8 +11,8 @@ from numpy.testing import assert_array_equal
 from dah.codes import pack
 from dah.encoder import Encoded
 from dah.errors import UserError
+from dah.hamming import hamming_distances
 from dah.imagecodes import Header, Rows, writing
-from dah.retrieval import hamming_distances
 from dah.search.index import build_index, open_index, search
 from dah.search.kinds import cells, part_bits
 from dah.search.results import contact_sheet, json_lines, results, table

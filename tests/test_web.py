@@ -19,8 +19,8 @@ from dah.__main__ import main
 from dah.commands.serve import is_loopback
 from dah.encoder import load_encoder
 from dah.encoder_file import write_encoder
+from dah.hamming import hamming_distances
 from dah.imagecodes import read_rows
-from dah.retrieval import hamming_distances
 from dah.web.upload import Refused, check_pixels, received
 
 for module in ("faiss", "fastapi", "uvicorn"):
