@@ -129,7 +129,7 @@ def deep(method, Xs, Xt, lists, labels, bits, per_category):
     options = replace(DEFAULT.train, epochs=2, finetune="head")
     weights = replace(DEFAULT.dah, bits=bits, samples_per_class=per_category)
     data = (torch.from_numpy(rows) for rows in (Xs, lists.source_labels, Xt))
-    learnt = fit(network.head, *data, lambda x, _: x, method, weights, DEFAULT.softmax, options, 0)
+    learnt = fit(network.head, *data, lambda x, *_: x, method, weights, DEFAULT.softmax, options, 0)
     assert finite(list(learnt))
     sides = (activations(network.head, torch.from_numpy(X), lambda x: x) for X in (Xs, Xt))
     codes = codes_of(*sides, lists, network, 0)
