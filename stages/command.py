@@ -15,8 +15,6 @@ from dah.params import Params
 
 PARAMS = Path("params.yaml")
 COST = Path("metrics/cost.json")
-# MKL's last bits otherwise depend now and then on where its operands lie; read at its first use.
-os.environ.setdefault("MKL_CBWR", "AUTO")
 KINDS = {"--domain": str, "--task": str, "--method": str, "--seed": int}
 
 

@@ -7,6 +7,11 @@ from torch import Tensor, nn
 
 FC8_DEVIATION = 0.01
 
+# MKL prepares its vector functions at their first call. Two threads that make it at once now and
+# then leave one of them with a code path of other last bits; one number is computed by one thread.
+for function in (torch.tanh, torch.exp, torch.log):
+    function(torch.ones(1))
+
 
 class Outputs(NamedTuple):
     """What the losses see of a batch.
