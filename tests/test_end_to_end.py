@@ -1,6 +1,7 @@
 """The real pipeline by real DVC, reduced to two epochs, in a repository of its own."""
 
 import json
+import time
 
 import pytest
 from clones import clone, commit, run
@@ -89,6 +90,24 @@ def test_an_experiment_runs_what_depends_on_it_alone(repository):
     page = (repository / "dvc_plots/index.html").read_text(encoding="utf-8")
     assert "objective" in page
     assert '"field": "method"' in page
+
+
+@pytest.mark.slow
+def test_two_workers_of_a_queue_do_not_disturb_each_other(repository):
+    """Both experiments end well, each with codes of its own length."""
+    for bits in (8, 12):
+        change = "--queue", "--name", f"bits{bits}", "-S", f"dah.bits={bits}"
+        run(repository, "dvc", "exp", "run", *change)
+    run(repository, "dvc", "queue", "start", "--jobs", "2")
+    deadline = time.monotonic() + 1200
+    while (status := run(repository, "dvc", "queue", "status")).count("Success") < 2:
+        assert "Failed" not in status, status
+        assert time.monotonic() < deadline, status
+        time.sleep(5)
+    for bits, width in ((8, 1), (12, 2)):
+        run(repository, "dvc", "exp", "apply", f"bits{bits}", "--force")
+        codes = read_codes(repository / "data/codes/print-hand/1/deep/dah.h5")
+        assert (codes.bits, codes.target.shape) == (bits, (899, width))
 
 
 @pytest.mark.slow
