@@ -105,7 +105,7 @@ def test_two_workers_of_a_queue_do_not_disturb_each_other(repository):
         assert time.monotonic() < deadline, status
         time.sleep(5)
     for bits, width in ((8, 1), (12, 2)):
-        run(repository, "dvc", "exp", "apply", f"bits{bits}", "--force")
+        run(repository, "dvc", "exp", "apply", f"bits{bits}")
         codes = read_codes(repository / "data/codes/print-hand/1/deep/dah.h5")
         assert (codes.bits, codes.target.shape) == (bits, (899, width))
 
