@@ -34,7 +34,7 @@ from dah.devices import choose_device, use_precision
 from dah.distributed import is_first, process_group, processes
 from dah.networks import Network, build_network, build_trunk
 from dah.presets import apply_preset
-from dah.training import fit
+from dah.training import Training, fit
 
 ROOT = Path(__file__).parents[1]
 OFFICE_HOME = 65, 4439  # categories, images of the target Product
@@ -51,7 +51,7 @@ def preset(name: str) -> params.Params:
         return params.load(path)
 
 
-class Training:
+class Bench:
     """Random data and a network of random weights, and epochs of training on them."""
 
     def __init__(self, p: params.Params, device: torch.device) -> None:
@@ -77,7 +77,7 @@ class Training:
         options = replace(self.p.train, epochs=count, clip=1.0)  # random weights: no divergence
         data = self.source, self.labels, self.target
         weights = self.p.dah, self.p.softmax
-        return fit(self.network, *data, self.view, "dah", *weights, options, 0)
+        return fit(Training(self.network, *data, self.view, "dah", *weights, options, 0))
 
     def batch(self) -> Tensor:
         """The input of one step."""
@@ -91,7 +91,7 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize()
 
 
-def step_seconds(training: Training, epochs: int) -> float:
+def step_seconds(training: Bench, epochs: int) -> float:
     """Median over epochs of the mean step, the first epoch left out; nothing is measured inside."""
     edges = []
     for _ in training.epochs(epochs + 1):
@@ -100,7 +100,7 @@ def step_seconds(training: Training, epochs: int) -> float:
     return statistics.median(np.diff(edges)) / training.steps
 
 
-def shares(training: Training) -> dict[str, float]:
+def shares(training: Bench) -> dict[str, float]:
     """Seconds per step of each part, the device idle at every edge between two of them."""
     spent: dict[str, float] = defaultdict(float)
     last = [0.0]
@@ -134,7 +134,7 @@ def shares(training: Training) -> dict[str, float]:
     return {part: spent[part] / training.steps for part in PARTS}
 
 
-def flops(training: Training) -> int:
+def flops(training: Bench) -> int:
     """Floating point operations of a step's forward and backward pass, as torch counts them."""
     batch = training.batch()
     with FlopCounterMode(display=False) as counter:
@@ -157,7 +157,7 @@ def best_rate(device: torch.device, precision: str) -> float:
     return 2 * n**3 / min(times)
 
 
-def synchronisations(training: Training) -> int:
+def synchronisations(training: Bench) -> int:
     """How often the host waits for the GPU, per epoch, after a first one."""
     run = training.epochs(2)
     next(run)
@@ -177,7 +177,7 @@ def peak(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def report(training: Training, workers: int) -> Iterator[str]:
+def report(training: Bench, workers: int) -> Iterator[str]:
     """The lines, each as soon as it is measured."""
     p, device, steps = training.p, training.device, training.steps
     gpu, precision = device.type == "cuda", p.train.precision

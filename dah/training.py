@@ -22,9 +22,16 @@ from dah.resuming import fingerprint, keeping
 
 
 class Training:
-    """A training under way: what its next step depends on, and nothing else.
+    """A training under way, of a network in place: what its next step depends on, and no more.
 
-    The arguments are those of ``fit``.
+    `network` is a ``Network``, or the ``Head`` of one whose trunk stays as it is. An epoch is one
+    pass over the target. A batch is K = ``dah.samples_per_class`` images of each source category
+    and as many of the target, in one forward pass, so that batch norm sees both. `source` and
+    `target` are whatever `view` turns into the network's input, row by row, with randomness of its
+    own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one device. `seed` is that
+    of batches and views. The methods with a softmax learn at their own rates. Within a
+    ``process_group`` each process calls it alike and computes its share of every batch; weights and
+    records are the same in all, and those of one process up to rounding.
     """
 
     def __init__(
@@ -148,39 +155,16 @@ class Training:
         self.history = list(state["history"])
 
 
-def fit(
-    network: nn.Module,
-    source: Tensor,
-    labels: Tensor,
-    target: Tensor,
-    view: View,
-    method: str,
-    dah: Dah,
-    softmax: Softmax,
-    options: Train,
-    seed: int,
-    checkpoint: Path | None = None,
-) -> Iterator[dict[str, float]]:
-    """Train a network in place; after each epoch, yield the mean of every term of the objective.
-
-    `network` is a ``Network``, or the ``Head`` of one whose trunk stays as it is. An epoch is one
-    pass over the target. A batch is K = ``dah.samples_per_class`` images of each source category
-    and as many of the target, in one forward pass, so that batch norm sees both. `source` and
-    `target` are whatever `view` turns into the network's input, row by row, with randomness of its
-    own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one device. `seed` is that
-    of batches and views. The methods with a softmax learn at their own rates. Within a
-    ``process_group`` each process calls it alike and computes its share of every batch; weights and
-    records are the same in all, and those of one process up to rounding.
+def fit(training: Training, checkpoint: Path | None = None) -> Iterator[dict[str, float]]:
+    """Go through all epochs; after each, yield the mean of every term of the objective.
 
     With a file `checkpoint`, epochs are kept in it, and where it has some of this very training,
     they are yielded from it and the training goes on after them, to the same bits. Raises
     ``UserError`` when a loss is not finite, before it reaches a file.
     """
-    arguments = network, source, labels, target, view, method, dah, softmax, options, seed
-    training = Training(*arguments)
     with keeping(training, checkpoint) as keep:
         yield from list(training.history)
-        while len(training.history) < options.epochs:
+        while len(training.history) < training.options.epochs:
             record = training.epoch()
             keep()
             yield record

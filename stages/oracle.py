@@ -21,7 +21,7 @@ from dah.encoding import activations
 from dah.errors import UserError
 from dah.networks import build_network
 from dah.params import Params
-from dah.training import fit
+from dah.training import Training, fit
 from stages.processes import run_shared
 
 
@@ -45,8 +45,8 @@ def main(params: Params, given: Namespace) -> None:
     view = random_view(finetune, size, options.augment, device, known)
     arrays = known, known_lists.source_labels, whole
     data, weights = (torch.from_numpy(a).to(device) for a in arrays), (params.dah, params.softmax)
-    train = "noda", *weights, options, given.seed, given.checkpoint
-    epochs = fit(learner, *data, view, *train)
+    training = Training(learner, *data, view, "noda", *weights, options, given.seed)
+    epochs = fit(training, given.checkpoint)
     title = f"{given.method} {given.task}"
     bar = tqdm(epochs, title, options.epochs, unit="epoch", disable=not is_first())
     for record in bar:

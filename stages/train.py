@@ -16,7 +16,7 @@ from dah.distributed import is_first
 from dah.methods import SOFTMAX, sees_target
 from dah.networks import build_network
 from dah.params import Params
-from dah.training import fit
+from dah.training import Training, fit
 from stages.processes import run_shared
 
 
@@ -38,8 +38,8 @@ def main(params: Params, given: Namespace) -> None:
     arrays = source, lists.source_labels, target
     data = (torch.from_numpy(rows).to(device) for rows in arrays)
     learner, weights = network.learner(finetune), (params.dah, params.softmax)
-    train = given.method, *weights, options, given.seed, given.checkpoint
-    epochs = fit(learner, *data, view, *train)
+    training = Training(learner, *data, view, given.method, *weights, options, given.seed)
+    epochs = fit(training, given.checkpoint)
     if not is_first():
         deque(epochs, maxlen=0)
         return

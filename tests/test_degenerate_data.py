@@ -25,7 +25,7 @@ from dah.linalg import unit_rows
 from dah.methods import SOFTMAX
 from dah.networks import Network
 from dah.retrieval import precision_recall
-from dah.training import fit
+from dah.training import Training, fit
 
 DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
 HASHING = {
@@ -129,7 +129,8 @@ def deep(method, Xs, Xt, lists, labels, bits, per_category):
     options = replace(DEFAULT.train, epochs=2, finetune="head")
     weights = replace(DEFAULT.dah, bits=bits, samples_per_class=per_category)
     data = (torch.from_numpy(rows) for rows in (Xs, lists.source_labels, Xt))
-    learnt = fit(network.head, *data, lambda x, *_: x, method, weights, DEFAULT.softmax, options, 0)
+    terms = method, weights, DEFAULT.softmax, options, 0
+    learnt = fit(Training(network.head, *data, lambda x, *_: x, *terms))
     assert finite(list(learnt))
     sides = (activations(network.head, torch.from_numpy(X), lambda x: x) for X in (Xs, Xt))
     codes = codes_of(*sides, lists, network, 0)

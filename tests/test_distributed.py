@@ -30,7 +30,7 @@ from dah.encoding import activations
 from dah.errors import UserError
 from dah.methods import Batch, terms_of
 from dah.networks import Network
-from dah.training import exchanged, fit
+from dah.training import Training, exchanged, fit
 
 DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
 CPU = torch.device("cpu")
@@ -98,7 +98,7 @@ def training(method):
     view = partial(augment, size=8, options=options.augment, deviation=torch.eye(3) / 4)
     data = images(15, 1), torch.arange(15) % 3, images(20, 2)
     dah = replace(DEFAULT.dah, samples_per_class=3)
-    records = list(fit(net, *data, view, method, dah, DEFAULT.softmax, options, 1))
+    records = list(fit(Training(net, *data, view, method, dah, DEFAULT.softmax, options, 1)))
     return net.state_dict(), records
 
 

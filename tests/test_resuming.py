@@ -36,7 +36,7 @@ class Trunk(nn.Module):
 
 
 def pieces(method="dah", seed=0, **changes):
-    """The arguments of ``fit``, the same at every call."""
+    """The arguments of a training, the same at every call."""
     torch.manual_seed(seed)
     network = Network(Trunk(), 3 if method in ("dann", "dan", "source") else 8)
     rng = torch.Generator().manual_seed(5)
@@ -79,11 +79,11 @@ def kill_after(epochs, arguments, path):
 def test_a_killed_training_goes_on_to_the_same_bits(tmp_path, method, killed):
     """Weights, running moments and records, whatever draws randomness: batches, views, dropout."""
     whole = pieces(method)
-    expected = list(fit(*whole))
+    expected = list(fit(Training(*whole)))
     path = tmp_path / "states/dah.pt"
     kill_after(killed, pieces(method), path)
     rest = pieces(method)
-    assert list(fit(*rest, path)) == expected
+    assert list(fit(Training(*rest), path)) == expected
     equal(rest[0], whole[0])
     assert not path.exists()
 
@@ -94,7 +94,7 @@ def test_epochs_that_are_done_are_not_done_again(tmp_path, monkeypatch):
     kill_after(3, pieces(), path)
     epoch, calls = Training.epoch, []
     monkeypatch.setattr(Training, "epoch", lambda self: calls.append(1) or epoch(self))
-    assert len(list(fit(*pieces(), path))) == EPOCHS
+    assert len(list(fit(Training(*pieces()), path))) == EPOCHS
     assert len(calls) == 1
 
 
@@ -117,7 +117,7 @@ def test_a_state_of_another_training_is_left_aside(tmp_path, monkeypatch, capsys
         arguments = changed()
         if change == "data":
             arguments[1][0, 0, 0, 0] ^= 1
-        return list(fit(*arguments, checkpoint)), arguments[0]
+        return list(fit(Training(*arguments), checkpoint)), arguments[0]
 
     records, network = trained(path)
     said = capsys.readouterr().err
@@ -144,7 +144,7 @@ def test_another_list_of_seeds_is_the_same_training(tmp_path, capsys):
     """Adding a seed to the list leaves the states of the others valid."""
     path = tmp_path / "dah.pt"
     kill_after(2, pieces(), path)
-    list(fit(*pieces(seeds=(0, 1)), path))
+    list(fit(Training(*pieces(seeds=(0, 1))), path))
     assert capsys.readouterr().err == f"{path}: resumed\n"
 
 

@@ -21,7 +21,7 @@ from dah.methods import SOFTMAX, Batch, multi_layer_mmd, sees_target, terms_of
 from dah.networks import Head, Network, Outputs, build_trunk
 from dah.networks.adversary import Critic, reversal_weight
 from dah.optimiser import learning_rate, optimiser
-from dah.training import check_finite, exchanged, fit
+from dah.training import Training, check_finite, exchanged, fit
 
 DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
 
@@ -294,20 +294,8 @@ def small_fit(method="dah", seed=0, **changes):
     torch.manual_seed(seed)
     network = Network(build_trunk("lenet"), 2 if softmax else 8, softmax=softmax)
     view = partial(augment, size=28, options=options.augment, deviation=torch.eye(3) / 4)
-    records = list(
-        fit(
-            network,
-            source,
-            labels,
-            target,
-            view,
-            method,
-            DEFAULT.dah,
-            DEFAULT.softmax,
-            options,
-            seed,
-        )
-    )
+    data, weights = (source, labels, target), (DEFAULT.dah, DEFAULT.softmax)
+    records = list(fit(Training(network, *data, view, method, *weights, options, seed)))
     return network, records
 
 
@@ -345,7 +333,7 @@ def test_the_target_changes_nothing_without_adaptation():
             view = partial(augment, size=28, options=options.augment, deviation=torch.eye(3))
             target = pixels(20, 28, seed=5) // 2 + shift
             weights = DEFAULT.dah, DEFAULT.softmax
-            list(fit(net, source, labels, target, view, method, *weights, options, 0))
+            list(fit(Training(net, source, labels, target, view, method, *weights, options, 0)))
             network[method, shift] = net.state_dict()
     for name in network["noda", 0]:
         assert torch.equal(network["noda", 0][name], network["noda", 90][name])
@@ -374,7 +362,8 @@ def test_a_limited_gradient_makes_short_steps():
         head = Head(6, 4, bottleneck=5)
         before = torch.cat([p.detach().clone().ravel() for p in head.parameters()])
         options = replace(DEFAULT.train, epochs=1, weight_decay=0.0, clip=clip)
-        list(fit(head, x, y, x + 1, lambda rows, *_: rows, "dah", dah, DEFAULT.softmax, options, 0))
+        weights, view = (dah, DEFAULT.softmax), lambda rows, *_: rows
+        list(fit(Training(head, x, y, x + 1, view, "dah", *weights, options, 0)))
         after = torch.cat([p.detach().ravel() for p in head.parameters()])
         lengths.append((after - before).norm().item())
     assert lengths[1] <= 2 * DEFAULT.train.learning_rate * 1e-3 < lengths[0]
