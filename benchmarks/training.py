@@ -222,7 +222,7 @@ def main() -> None:
     )
     use_precision(precision)
     with process_group(device):
-        for line in report(Training(p, device), arguments.workers):
+        for line in report(Bench(p, device), arguments.workers):
             if is_first():
                 print(line, flush=True)
 
