@@ -22,7 +22,9 @@ class Folders:
 
 
 def folders_beside(model: Path) -> Folders:
-    """The pipeline's folders of a network ``<data>/models/<task>/.../<method>.pt``.
+    """The pipeline's folders of a network ``<data>/models/<task>/<seed>/<method>.pt``.
+
+    Its codes are ``<data>/codes/<task>/<seed>/deep/<method>.h5``.
 
     Raises ``UserError`` where no folder above the model is named ``models``.
     """
@@ -35,7 +37,7 @@ def folders_beside(model: Path) -> Folders:
             " `python -m dah export MODEL --codes ... --lists ... --images ... -o ENCODER.pt`"
         )
     data, below = Path(*parts[: places[-1]]), parts[places[-1] + 1 :]
-    codes = data.joinpath("codes", *below).with_suffix(".h5")
+    codes = data.joinpath("codes", *below[:-1], "deep", f"{model.stem}.h5")
     return Folders(codes, data / "tasks" / below[0], data / "images")
 
 

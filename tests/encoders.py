@@ -45,7 +45,7 @@ def pipeline(folder, given, task="studio-street", *between):
     shares = np.full((1, len(given.categories)), 1 / 3, np.float32)
     target = given.source_codes[:1]
     codes = Codes(given.bits, given.source_codes, ids, target, ["t0"], shares, shares, 0.5)
-    write_codes(folder.joinpath("codes", task, *between, "dah.h5"), codes)
+    write_codes(folder.joinpath("codes", task, *between, "deep", "dah.h5"), codes)
     squares = np.zeros((len(ids), given.size, given.size, 3), np.uint8)
     write_images(folder / "images" / "studio.h5", enumerate(squares), ids, given.size)
     return network

@@ -104,7 +104,7 @@ def test_folders_that_lie_elsewhere_can_be_named(tmp_path, call, refused):
     data = tmp_path / "data"
     named = [
         "--codes",
-        data / "codes/studio-street/dah.h5",
+        data / "codes/studio-street/deep/dah.h5",
         "--lists",
         data / "tasks/studio-street",
     ]

@@ -70,7 +70,7 @@ def test_a_network_elsewhere_needs_its_folders_named(tmp_path):
 def test_codes_of_another_run_are_refused(tmp_path):
     """Source codes belong to the lists' images, in their order."""
     network = pipeline(tmp_path, parts())
-    path = tmp_path / "codes/studio-street/dah.h5"
+    path = tmp_path / "codes/studio-street/deep/dah.h5"
     codes = read_codes(path)
     write_codes(path, replace(codes, source_ids=codes.source_ids[::-1]))
     with pytest.raises(UserError, match=r"the 9 source images in .*studio-street, found others"):
@@ -122,7 +122,7 @@ def test_folders_can_be_named(tmp_path):
     network = pipeline(tmp_path, given)
     moved = network.rename(tmp_path / "moved.pt")
     named = Folders(
-        tmp_path / "codes/studio-street/dah.h5",
+        tmp_path / "codes/studio-street/deep/dah.h5",
         tmp_path / "tasks/studio-street",
         tmp_path / "images",
     )

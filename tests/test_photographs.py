@@ -114,3 +114,12 @@ def test_predictions_go_by_the_names_of_files(repository):
     assert rows[0] == "file,category,probability,code"
     assert [row.split(",")[0] for row in rows[1:]] == [f"{i}.jpg" for i in range(7)]
     assert {row.split(",")[1] for row in rows[1:]} <= set(CATEGORIES)
+
+
+@pytest.mark.slow
+def test_a_trained_network_encodes_pictures_where_it_lies(repository):
+    """It finds codes, lists and images beside it; the file that is no image is listed."""
+    model, album = "data/models/studio-album/0/dah.pt", "data/raw/album.tar"
+    run(repository, "python", "-m", "dah", "encode", model, album, "-o", "album.h5")
+    assert (repository / "album.h5").exists()
+    assert "broken.jpg" in (repository / "album.skipped.csv").read_text(encoding="utf-8")
