@@ -9,17 +9,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from dah.checkpoints import read_model
 from dah.codes import pack, unpack
 from dah.data.augment import centre_crop
 from dah.data.decode import Picture, decode_all
 from dah.data.inputs import origins
 from dah.data.prefetch import ahead
 from dah.devices import choose_device
-from dah.encoder_file import EncoderParts, is_encoder, read_encoder
+from dah.encoder_file import EncoderParts, encoder_of, is_encoder
 from dah.encoding import probabilities
 from dah.networks import Network
 from dah.networks.folding import fold_batch_norms
-from dah.trained import folders_beside, gather
+from dah.trained import completed, folders_beside
 
 BATCH = {"cpu": 32, "cuda": 256}  # images
 BATCHES_AHEAD = 2
@@ -118,7 +119,10 @@ def load_encoder(model: str | Path, device: str = "auto") -> Encoder:
 
 def load_parts(model: Path) -> EncoderParts:
     """What an encoder is made of, from either kind of file."""
-    return read_encoder(model) if is_encoder(model) else gather(model, folders_beside(model))
+    state, config = read_model(model)
+    if is_encoder(config):
+        return encoder_of(model, state, config)
+    return completed(model, state, config, folders_beside(model))
 
 
 def assemble(parts: EncoderParts, path: Path, device: str) -> Encoder:

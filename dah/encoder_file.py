@@ -65,14 +65,19 @@ def write_encoder(path: Path, parts: EncoderParts) -> None:
     write_model(path, {**parts.state, **sources}, config)
 
 
-def is_encoder(path: Path) -> bool:
-    """Whether a model's file is an encoder's, and not a network alone."""
-    return "categories" in read_model(path)[1]
+def is_encoder(config: Mapping[str, Any]) -> bool:
+    """Whether the config of a model's file is an encoder's, and not that of a network alone."""
+    return "categories" in config
 
 
 def read_encoder(path: Path) -> EncoderParts:
     """An encoder as stored by ``write_encoder``."""
-    state, config = read_model(path)
+    return encoder_of(path, *read_model(path))
+
+
+def encoder_of(path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any]) -> EncoderParts:
+    """The encoder of what ``read_model`` gave; errors name its path."""
+    state = dict(state)
     try:
         codes, labels = state.pop(CODES).numpy(), state.pop(LABELS).numpy()
         shape = {name: config[name] for name in SHAPE}

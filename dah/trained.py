@@ -1,9 +1,12 @@
 """From a network that the pipeline trained to an encoder: what stands in the folders beside it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
+from torch import Tensor
 
 from dah.artifacts import read_codes
 from dah.checkpoints import read_model
@@ -47,7 +50,13 @@ def gather(model: Path, folders: Folders) -> EncoderParts:
     Raises ``UserError`` where a file is missing, where codes and lists are of different runs, and
     for a network without hash codes.
     """
-    state, config = read_model(model)
+    return completed(model, *read_model(model), folders)
+
+
+def completed(
+    model: Path, state: Mapping[str, Tensor], config: Mapping[str, Any], folders: Folders
+) -> EncoderParts:
+    """The encoder of a network that ``read_model`` gave; errors as of ``gather``."""
     try:
         shape = {name: config[name] for name in SHAPE}
     except KeyError as error:

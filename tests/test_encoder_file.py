@@ -9,7 +9,7 @@ from encoders import CATEGORIES, SIZE, parts, pipeline
 from numpy.testing import assert_array_equal
 
 from dah.artifacts import read_codes, write_codes
-from dah.checkpoints import write_model
+from dah.checkpoints import read_model, write_model
 from dah.encoder_file import check_parts, is_encoder, read_encoder, write_encoder
 from dah.errors import UserError
 from dah.trained import Folders, folders_beside, gather, stored_size
@@ -34,7 +34,7 @@ def test_what_is_written_is_read(tmp_path):
     """One file holds all of an encoder, in plain values that need no code to load."""
     given = parts()
     write_encoder(tmp_path / "e.pt", given)
-    assert is_encoder(tmp_path / "e.pt")
+    assert is_encoder(read_model(tmp_path / "e.pt")[1])
     assert_same(read_encoder(tmp_path / "e.pt"), given)
 
 
@@ -43,7 +43,7 @@ def test_a_network_is_completed_from_the_folders_beside_it(tmp_path, between):
     """With and without a folder for the seed between task and method."""
     given = parts()
     network = pipeline(tmp_path / "data", given, "studio-street", *between)
-    assert not is_encoder(network)
+    assert not is_encoder(read_model(network)[1])
     assert_same(gather(network, folders_beside(network)), given)
 
 
