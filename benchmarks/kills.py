@@ -3,7 +3,10 @@
 ``python benchmarks/kills.py --kills 50`` clones the project's last commit twice, with fewer epochs,
 runs the whole default pipeline once in peace, and once with ``kill -9`` of DVC and its stage after
 random times, until so many kills are done and a run comes to its end. Prints the kills of each
-stage and every file that differs.
+stage and every file that differs. ``--stages check split`` kills these alone, which are too short
+to be hit by chance: each is begun anew from a finished pipeline (``dvc repro --force
+--single-item``) and killed at a random moment of its own time, DVC's start and its storing of
+results included.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +43,9 @@ def clone(folder: Path, epochs: int) -> Path:
     return folder
 
 
-def start(folder: Path, log: Path) -> subprocess.Popen:
+def start(folder: Path, log: Path, *arguments: str) -> subprocess.Popen:
     """``dvc repro`` in a process group of its own."""
-    command = [sys.executable, "-m", "dvc", "repro"]
+    command = [sys.executable, "-m", "dvc", "repro", *arguments]
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with log.open("w", encoding="utf-8") as output:
@@ -61,33 +65,57 @@ def stage_of(log: Path) -> str:
     return begun[-1] if begun else "between stages"
 
 
+def killed_after(process: subprocess.Popen, log: Path, seconds: float) -> bool:
+    """Kill a run and its stage after so many seconds; False where it had ended well before."""
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    if code:
+        sys.exit(f"dvc repro ended with {code}: {log.read_text(encoding='utf-8')[-2000:]}")
+    return False
+
+
 def disturbed(folder: Path, kills: int, longest: float, rng: np.random.Generator) -> Counter:
     """Run and kill until `kills` are done; a run that ends before its kill starts from nothing."""
-    killed, log = Counter(), folder.parent / "disturbed.log"
-    while killed.total() - killed["resumed trainings"] < kills:
-        process = start(folder, log)
-        try:
-            code = process.wait(rng.uniform(1, longest))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    killed, resumed, log = Counter(), 0, folder.parent / "disturbed.log"
+    while killed.total() < kills:
+        if killed_after(start(folder, log), log, rng.uniform(1, longest)):
             killed[stage_of(log)] += 1
         else:
-            if code:
-                sys.exit(f"dvc repro ended with {code}: {log.read_text(encoding='utf-8')[-2000:]}")
             for name in ("data", ".dvc/cache", ".dvc/tmp", "dvc.lock"):
                 subprocess.run(["rm", "-rf", folder / name], check=True)
             subprocess.run(["git", "checkout", "--quiet", "data"], cwd=folder, check=True)
-        killed["resumed trainings"] += log.read_text(encoding="utf-8").count(": resumed")
+        resumed += log.read_text(encoding="utf-8").count(": resumed")
     undisturbed(folder, log)
-    killed["resumed trainings"] += log.read_text(encoding="utf-8").count(": resumed")
+    killed["resumed trainings"] = resumed + log.read_text(encoding="utf-8").count(": resumed")
     return killed
 
 
-def undisturbed(folder: Path, log: Path) -> None:
-    code = start(folder, log).wait(PATIENCE)
-    if code:
-        sys.exit(f"dvc repro ended with {code}: {log.read_text(encoding='utf-8')[-2000:]}")
+def disturbed_stages(
+    folder: Path, kills: int, stages: Sequence[str], rng: np.random.Generator
+) -> Counter:
+    """Run each stage of a finished pipeline anew and kill it, until all have their share."""
+    killed, log = Counter(), folder.parent / "disturbed.log"
+    undisturbed(folder, log)
+    for stage in stages:
+        alone = "--force", "--single-item", stage
+        longest = undisturbed(folder, log, *alone)
+        while killed[stage] < kills // len(stages):
+            seconds = rng.uniform(0, longest)
+            killed[stage] += killed_after(start(folder, log, *alone), log, seconds)
+    undisturbed(folder, log)
+    return killed
+
+
+def undisturbed(folder: Path, log: Path, *arguments: str) -> float:
+    """Run to the end; the seconds it took."""
+    begin = time.perf_counter()
+    if killed_after(start(folder, log, *arguments), log, PATIENCE):
+        sys.exit(f"dvc repro did not end within {PATIENCE} s")
+    return time.perf_counter() - begin
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -105,16 +133,19 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--epochs", type=int, default=6, help="of the trainings")
     parser.add_argument("--longest", type=float, default=25.0, help="seconds before a kill")
+    parser.add_argument("--stages", nargs="*", default=[], help="kill these alone")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         peaceful, hunted = (clone(Path(scratch) / name, given.epochs) for name in ("a", "b"))
-        begin = time.perf_counter()
-        undisturbed(peaceful, Path(scratch) / "undisturbed.log")
-        print(f"undisturbed: {time.perf_counter() - begin:.0f} s", flush=True)
+        seconds = undisturbed(peaceful, Path(scratch) / "undisturbed.log")
+        print(f"undisturbed: {seconds:.0f} s", flush=True)
         begin = time.perf_counter()
         rng = np.random.default_rng(given.seed)
-        killed = disturbed(hunted, given.kills, given.longest, rng)
+        if given.stages:
+            killed = disturbed_stages(hunted, given.kills, given.stages, rng)
+        else:
+            killed = disturbed(hunted, given.kills, given.longest, rng)
         print(f"with {given.kills} kills: {time.perf_counter() - begin:.0f} s")
         for stage, count in killed.most_common():
             print(f"  {stage:20}{count:4}")

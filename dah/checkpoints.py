@@ -1,6 +1,5 @@
 """Trunks and trained networks in files: weights with the plain values that build them again."""
 
-import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,21 +7,17 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from dah.artifacts import replacing
 from dah.errors import UserError
 from dah.networks import Network, build_trunk
-from dah.tensors import is_weight, load_tensors
+from dah.tensors import is_weight, load_tensors, save_tensors
 
 Module = TypeVar("Module", bound=nn.Module)
 
 
 def write_model(path: Path, state: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> None:
     """Store a network's ``state_dict`` with the plain values that build it again."""
-    buffer = io.BytesIO()
     tensors = {name: tensor.detach().cpu() for name, tensor in state.items()}
-    torch.save({"config": dict(config), "state": tensors}, buffer)
-    with replacing(path) as part:
-        part.write_bytes(buffer.getvalue())
+    save_tensors(path, {"config": dict(config), "state": tensors})
 
 
 def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -4,18 +4,17 @@ All figures of retrieval are functions of these counts (``dah.retrieval``). Noth
 is linear in the pairs, and no array of all pairs is ever held.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from itertools import pairwise
 
+import joblib
 import numpy as np
 
 from dah.codes import check_codes
 
 PAIRS_AT_ONCE = 2**16  # their words, 512 KiB, stay in the cache of one core
-SHARED_FROM = 2**24  # pairs: below, the cores would wait for the interpreter, not for each other
-BLOCKS_PER_THREAD = 4  # of queries, so that no core idles long at the end
+SHARED_FROM = 2**28  # pairs, half a second's: below, starting processes would take longer
+BLOCKS_PER_PROCESS = 4  # of queries, so that no core idles long at the end
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def histograms(
     *,
     bits: int | None = None,
     pairs_at_once: int = PAIRS_AT_ONCE,
-    threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> Histograms:
     """How many items, and how many relevant ones, lie at each distance from each query.
 
@@ -57,10 +56,10 @@ def histograms(
 
     The database is put in the order of its labels, so that the relevant items of a query are one
     slice of it. Time is linear in the pairs; memory is the two sets, the result and, for each
-    thread, a tile of `pairs_at_once` pairs. Codes packed uint8 ``(n, bytes)``, labels integers or
+    process, a tile of `pairs_at_once` pairs. Codes packed uint8 ``(n, bytes)``, labels integers or
     strings ``(n,)``; `bits` (default 8 * bytes) drops the distances that padding bits cannot reach;
-    `threads` (default all cores where the pairs are many) changes no count. Raises ValueError where
-    shapes, widths, dtypes or lengths do not fit.
+    `n_jobs` processes as of joblib (default one, and all cores where the pairs are many) change no
+    count. Raises ValueError where shapes, widths, dtypes or lengths do not fit.
     """
     _check_pair(query_codes, database_codes, bits)
     query_labels, database_labels = _check_labels(
@@ -72,41 +71,40 @@ def histograms(
     slices = np.stack([np.searchsorted(ordered, query_labels, side) for side in ("left", "right")])
     queries, database = _words(query_codes), _words(database_codes[order])
 
-    relevant = np.zeros((len(query_codes), bins), np.int64)
+    if n_jobs is None:
+        n_jobs = -1 if queries.shape[1] * database.shape[1] >= SHARED_FROM else 1
+    # Processes, not threads: np.bincount keeps the interpreter to itself, and counting dominates.
+    processes = joblib.effective_n_jobs(n_jobs)
+    blocks = 1 if processes == 1 else BLOCKS_PER_PROCESS * processes
+    edges = np.linspace(0, len(query_codes), blocks + 1).astype(int)
+    counts = joblib.Parallel(n_jobs=processes)(
+        joblib.delayed(_count)(
+            queries[:, top:bottom], database, slices[:, top:bottom], bins, pairs_at_once
+        )
+        for top, bottom in pairwise(edges)
+    )
+    return Histograms(*(np.concatenate(blocks) for blocks in zip(*counts, strict=True)))
+
+
+def _count(
+    queries: np.ndarray, database: np.ndarray, slices: np.ndarray, bins: int, pairs_at_once: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Relevant and all items of each query, tile by tile; ``slices[:, q]`` are the relevant ones.
+
+    Queries and database as of ``_words``, int64 ``(queries, bins)`` each.
+    """
+    relevant = np.zeros((queries.shape[1], bins), np.int64)
     total = np.zeros_like(relevant)
-    count = partial(_count_block, queries, database, slices, relevant, total, pairs_at_once)
-    many = len(query_codes) * len(order) >= SHARED_FROM
-    threads = threads or (os.cpu_count() if many else 1) or 1
-    if threads == 1:
-        count(slice(0, len(relevant)))
-    else:
-        step = max(1, -(-len(relevant) // (BLOCKS_PER_THREAD * threads)))
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(count, (slice(q, q + step) for q in range(0, len(relevant), step))))
-    return Histograms(relevant, total)
-
-
-def _count_block(
-    queries: np.ndarray,
-    database: np.ndarray,
-    slices: np.ndarray,
-    relevant: np.ndarray,
-    total: np.ndarray,
-    pairs_at_once: int,
-    block: slice,
-) -> None:
-    """Fill the rows `block` of both histograms, tile by tile; ``slices[:, q]`` are relevant."""
-    bins = relevant.shape[1]
     columns = max(1, min(pairs_at_once, database.shape[1]))
     rows = max(1, pairs_at_once // columns)
     for left in range(0, database.shape[1], columns):
         tile = database[:, left : left + columns]
         begin, end = np.maximum(slices - left, 0).tolist()
-        for top in range(*block.indices(len(relevant)))[::rows]:
-            bottom = min(top + rows, block.stop)
-            for q, d in enumerate(_distances(queries[:, top:bottom], tile), top):
+        for top in range(0, len(total), rows):
+            for q, d in enumerate(_distances(queries[:, top : top + rows], tile), top):
                 total[q] += _occurrences(d, bins)
                 relevant[q] += _occurrences(d[begin[q] : end[q]], bins)
+    return relevant, total
 
 
 def _occurrences(d: np.ndarray, bins: int) -> np.ndarray:

@@ -1,7 +1,6 @@
 """A training that goes on where a killed one was: its state in a file, written beside the steps."""
 
 import hashlib
-import io
 import platform
 import sys
 import zlib
@@ -14,10 +13,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from dah.artifacts import replacing
 from dah.distributed import from_first, is_first, processes
 from dah.errors import UserError
-from dah.tensors import load_tensors
+from dah.tensors import load_tensors, save_tensors
 
 CODE = Path(__file__).parent
 
@@ -57,7 +55,8 @@ def keeping(training: Resumable, path: Path | None) -> Iterator[Callable[[], Non
                 return
             while waiting:
                 waiting.pop().result()
-            waiting.append(writer.submit(_write, path, mark, copied(training.state())))
+            content = {"mark": mark, "state": copied(training.state())}
+            waiting.append(writer.submit(save_tensors, path, content))
 
         yield keep
     if is_first():
@@ -97,13 +96,6 @@ def copied(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: copied(item) for key, item in value.items()}
     return [copied(item) for item in value] if isinstance(value, list) else value
-
-
-def _write(path: Path, mark: str, state: dict[str, Any]) -> None:
-    buffer = io.BytesIO()
-    torch.save({"mark": mark, "state": state}, buffer)
-    with replacing(path) as part:
-        part.write_bytes(buffer.getbuffer())
 
 
 def _checksum(tensor: Tensor) -> int:

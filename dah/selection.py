@@ -136,7 +136,7 @@ def candidates_table(among: Sequence[Candidate]) -> str:
     stars = {validator: preferred(validator, among) for validator in BEST}
     for candidate in among:
         cells = [
-            f"{candidate.figures[name]:.3f}{'*' if stars[name] is candidate else ' '}"
+            f"{candidate.figures[name]:#.4g}{'*' if stars[name] is candidate else ' '}"
             if name in candidate.figures
             else ABSENT
             for name in BEST

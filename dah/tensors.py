@@ -1,5 +1,6 @@
 """Files of torch: tensors and plain values, never code."""
 
+import io
 import struct
 import zipfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dah.artifacts import replacing
 from dah.errors import UserError
 
 _DAMAGE = (
@@ -27,6 +29,14 @@ _DAMAGE = (
     struct.error,
     zipfile.BadZipFile,
 )
+
+
+def save_tensors(path: Path, content: Any) -> None:
+    """Store tensors and plain values by ``torch.save``, whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    with replacing(path) as part:
+        part.write_bytes(buffer.getbuffer())
 
 
 def load_tensors(path: Path, expected: str) -> Any:

@@ -131,16 +131,15 @@ def test_bytes_counted_in_pairs_are_all_counted(bits, items):
         assert_array_equal(counts.relevant[q], relevant)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3, 50])
-@pytest.mark.parametrize("pairs_at_once", [30, 10_000])
-def test_threads_change_nothing(threads, pairs_at_once):
+@pytest.mark.parametrize(("n_jobs", "queries"), [(2, 23), (2, 7), (3, 24), (-1, 1)])
+def test_processes_change_nothing(n_jobs, queries):
     """Blocks of queries, even or not and more than there are queries, are each counted once."""
-    sets = random_sets(12, queries=23)
-    counts = histograms(*sets, threads=threads, pairs_at_once=pairs_at_once)
-    expected = histograms(*sets, threads=1)
+    sets = random_sets(12, queries=queries)
+    counts = histograms(*sets, n_jobs=n_jobs, pairs_at_once=30)
+    expected = histograms(*sets, n_jobs=1)
     assert_array_equal(counts.total, expected.total)
     assert_array_equal(counts.relevant, expected.relevant)
-    assert_array_equal(expected.total.sum(axis=1), np.full(23, 40))
+    assert_array_equal(expected.total.sum(axis=1), np.full(queries, 40))
 
 
 def test_formula_in_blocks_changes_nothing(monkeypatch):
