@@ -23,11 +23,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from ruamel.yaml import YAML, YAMLError
 
 ROOT = Path(__file__).parents[1]
 RESULTS = "data/codes", "data/predictions", "data/evaluation", "data/models", "metrics", "dvc.lock"
 EPOCHS = {"  epochs: 36\n": "  epochs: {train}\n", "  epochs: 8\n": "  epochs: 2\n"}
 PATIENCE = 1800
+CUT = "dvc.lock cut off"
 
 
 def clone(folder: Path, epochs: int) -> Path:
@@ -80,16 +82,18 @@ def killed_after(process: subprocess.Popen, log: Path, seconds: float) -> bool:
 
 def disturbed(folder: Path, kills: int, longest: float, rng: np.random.Generator) -> Counter:
     """Run and kill until `kills` are done; a run that ends before its kill starts from nothing."""
-    killed, resumed, log = Counter(), 0, folder.parent / "disturbed.log"
+    killed, resumed, cut, log = Counter(), 0, 0, folder.parent / "disturbed.log"
     while killed.total() < kills:
         if killed_after(start(folder, log), log, rng.uniform(1, longest)):
             killed[stage_of(log)] += 1
+            cut += mended(folder / "dvc.lock")
         else:
             for name in ("data", ".dvc/cache", ".dvc/tmp", "dvc.lock"):
                 subprocess.run(["rm", "-rf", folder / name], check=True)
             subprocess.run(["git", "checkout", "--quiet", "data"], cwd=folder, check=True)
         resumed += log.read_text(encoding="utf-8").count(": resumed")
     undisturbed(folder, log)
+    killed[CUT] = cut
     killed["resumed trainings"] = resumed + log.read_text(encoding="utf-8").count(": resumed")
     return killed
 
@@ -98,7 +102,7 @@ def disturbed_stages(
     folder: Path, kills: int, stages: Sequence[str], rng: np.random.Generator
 ) -> Counter:
     """Run each stage of a finished pipeline anew and kill it, until all have their share."""
-    killed, log = Counter(), folder.parent / "disturbed.log"
+    killed, cut, log = Counter(), 0, folder.parent / "disturbed.log"
     undisturbed(folder, log)
     for stage in stages:
         alone = "--force", "--single-item", stage
@@ -106,8 +110,21 @@ def disturbed_stages(
         while killed[stage] < kills // len(stages):
             seconds = rng.uniform(0, longest)
             killed[stage] += killed_after(start(folder, log, *alone), log, seconds)
+            cut += mended(folder / "dvc.lock")
     undisturbed(folder, log)
+    killed[CUT] = cut
     return killed
+
+
+def mended(lock: Path) -> bool:
+    """Delete a ``dvc.lock`` that is cut off; whether it was."""
+    try:
+        whole = not lock.exists() or "schema" in (YAML(typ="safe").load(lock) or {})
+    except YAMLError:
+        whole = False
+    if not whole:
+        lock.unlink()
+    return not whole
 
 
 def undisturbed(folder: Path, log: Path, *arguments: str) -> float:
