@@ -23,7 +23,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML, YAMLError
+from voluptuous import Invalid
 
 ROOT = Path(__file__).parents[1]
 RESULTS = "data/codes", "data/predictions", "data/evaluation", "data/models", "metrics", "dvc.lock"
@@ -119,12 +121,12 @@ def disturbed_stages(
 def mended(lock: Path) -> bool:
     """Delete a ``dvc.lock`` that is cut off; whether it was."""
     try:
-        whole = not lock.exists() or "schema" in (YAML(typ="safe").load(lock) or {})
-    except YAMLError:
-        whole = False
-    if not whole:
+        if lock.exists():
+            COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(lock))
+    except (YAMLError, Invalid):
         lock.unlink()
-    return not whole
+        return True
+    return False
 
 
 def undisturbed(folder: Path, log: Path, *arguments: str) -> float:

@@ -64,6 +64,23 @@ def test_a_second_repro_does_nothing(repository):
 
 
 @pytest.mark.slow
+def test_a_clone_pulls_what_another_pushed(repository, tmp_path):
+    """A folder as remote: the other clone has every byte, and its repro runs nothing."""
+    other = tmp_path / "other"
+    run(tmp_path, "git", "clone", "--quiet", str(repository), str(other))
+    for folder in (repository, other):
+        run(
+            folder, "dvc", "remote", "add", "--local", "--default", "there", str(tmp_path / "there")
+        )
+    assert "pushed" in run(repository, "dvc", "push")
+    run(other, "dvc", "pull")
+    assert "Running stage" not in run(other, "dvc", "repro")
+    assert run(other, "git", "status", "--porcelain") == ""
+    codes = "data/codes/print-hand/0/deep/dah.h5"
+    assert (other / codes).read_bytes() == (repository / codes).read_bytes()
+
+
+@pytest.mark.slow
 def test_a_forced_training_gives_the_same_bytes(repository):
     """Two runs with one seed: identical codes, metrics and curves."""
     before = (repository / "data/codes/print-hand/0/deep/dah.h5").read_bytes()
