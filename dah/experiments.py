@@ -17,6 +17,7 @@ from dah.tables import read_json
 PARAMS = "params.yaml"
 SEEDS = "train.seeds"
 EXTENT = (SEEDS, "methods", "unsupervised", "oracles")  # how much is run, not how
+FIGURES = "metrics/{task}.json"
 VALIDATION = "metrics/validation/{task}/{seed}.json"
 QUEUE = "dvc exp run --queue -S 'dah.gamma=100,300,1000' && dvc queue start"
 
@@ -47,7 +48,8 @@ def finished(commits: Iterable[Mapping[str, Any]]) -> list[Experiment]:
     """The finished runs of ``dvc exp show --json``, without the workspace.
 
     A run that is queued, failed or under way is left out: DVC shows it with the metrics of the
-    commit that it starts from, which are not its own.
+    commit that it starts from, which are not its own. So is a commit whose parameters name a task
+    that it has no figures of, since it was made before they were run.
     """
     found = []
     for commit in commits:
@@ -58,7 +60,12 @@ def finished(commits: Iterable[Mapping[str, Any]]) -> list[Experiment]:
             state = (experiment["executor"] or {}).get("state", "success")
             runs += experiment["revs"][:1] if state == "success" else []
         found += [_experiment(run) for run in runs if run["data"] and not run["error"]]
-    return found
+    return [experiment for experiment in found if _has_figures(experiment)]
+
+
+def _has_figures(experiment: Experiment) -> bool:
+    tasks = experiment.parameters.get("tasks", ())
+    return all(FIGURES.format(task=task) in experiment.metrics for task in tasks)
 
 
 def _experiment(run: Mapping[str, Any]) -> Experiment:

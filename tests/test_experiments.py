@@ -69,6 +69,14 @@ def test_only_finished_runs_are_experiments():
     assert found[0].metrics == {"metrics/a-b.json": {"accuracy": {"dah": 50.0}}}
 
 
+def test_a_commit_whose_tasks_were_not_run_is_no_experiment():
+    """Parameters of other tasks, committed before a run, stand beside the figures of the last."""
+    stale, fresh = shown("b4a70a05f3", "stale"), shown("c0ffee12ab", "fresh")
+    for run, task in ((stale, "c-d"), (fresh, "a-b")):
+        run["data"]["params"]["params.yaml"]["data"]["tasks"] = [task]
+    assert [e.name for e in finished([stale, fresh])] == ["fresh"]
+
+
 def test_parameters_are_flat_and_written_as_dvc_takes_them():
     """Lists become tuples, so that settings can be compared; 300.0 is 300."""
     assert flat({"a": {"b": 1, "c": {"d": [1, 2]}}, "e": None}) == {
