@@ -105,8 +105,8 @@ def disturbed_stages(
 ) -> Counter:
     """Run each stage of a finished pipeline anew and kill it, until all have their share."""
     killed, cut, log = Counter(), 0, folder.parent / "disturbed.log"
-    undisturbed(folder, log)
     for stage in stages:
+        undisturbed(folder, log)  # what the stage before was killed in is whole again
         alone = "--force", "--single-item", stage
         longest = undisturbed(folder, log, *alone)
         while killed[stage] < kills // len(stages):
