@@ -7,10 +7,15 @@ stage and every file that differs. ``--stages check split`` kills these alone, w
 to be hit by chance: each is begun anew from a finished pipeline (``dvc repro --force
 --single-item``) and killed at a random moment of its own time, DVC's start and its storing of
 results included.
+
+DVC overwrites ``dvc.lock`` and ``.dvc/tmp/rwlock`` in place: a kill at that moment cuts them off, and
+the next ``dvc repro`` refuses to read them. Such a file is deleted, as docs/reliability.md advises,
+and counted.
 """
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import signal
@@ -31,7 +36,10 @@ ROOT = Path(__file__).parents[1]
 RESULTS = "data/codes", "data/predictions", "data/evaluation", "data/models", "metrics", "dvc.lock"
 EPOCHS = {"  epochs: 36\n": "  epochs: {train}\n", "  epochs: 8\n": "  epochs: 2\n"}
 PATIENCE = 1800
-CUT = "dvc.lock cut off"
+DVC_FILES = {
+    "dvc.lock": lambda text: COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(text)),
+    ".dvc/tmp/rwlock": json.loads,
+}
 
 
 def clone(folder: Path, epochs: int) -> Path:
@@ -84,27 +92,26 @@ def killed_after(process: subprocess.Popen, log: Path, seconds: float) -> bool:
 
 def disturbed(folder: Path, kills: int, longest: float, rng: np.random.Generator) -> Counter:
     """Run and kill until `kills` are done; a run that ends before its kill starts from nothing."""
-    killed, resumed, cut, log = Counter(), 0, 0, folder.parent / "disturbed.log"
+    killed, beside, log = Counter(), Counter(), folder.parent / "disturbed.log"
     while killed.total() < kills:
         if killed_after(start(folder, log), log, rng.uniform(1, longest)):
             killed[stage_of(log)] += 1
-            cut += mended(folder / "dvc.lock")
+            beside += mended(folder)
         else:
             for name in ("data", ".dvc/cache", ".dvc/tmp", "dvc.lock"):
                 subprocess.run(["rm", "-rf", folder / name], check=True)
             subprocess.run(["git", "checkout", "--quiet", "data"], cwd=folder, check=True)
-        resumed += log.read_text(encoding="utf-8").count(": resumed")
+        beside["resumed trainings"] += log.read_text(encoding="utf-8").count(": resumed")
     undisturbed(folder, log)
-    killed[CUT] = cut
-    killed["resumed trainings"] = resumed + log.read_text(encoding="utf-8").count(": resumed")
-    return killed
+    beside["resumed trainings"] += log.read_text(encoding="utf-8").count(": resumed")
+    return killed + beside
 
 
 def disturbed_stages(
     folder: Path, kills: int, stages: Sequence[str], rng: np.random.Generator
 ) -> Counter:
     """Run each stage of a finished pipeline anew and kill it, until all have their share."""
-    killed, cut, log = Counter(), 0, folder.parent / "disturbed.log"
+    killed, beside, log = Counter(), Counter(), folder.parent / "disturbed.log"
     for stage in stages:
         undisturbed(folder, log)  # what the stage before was killed in is whole again
         alone = "--force", "--single-item", stage
@@ -112,21 +119,23 @@ def disturbed_stages(
         while killed[stage] < kills // len(stages):
             seconds = rng.uniform(0, longest)
             killed[stage] += killed_after(start(folder, log, *alone), log, seconds)
-            cut += mended(folder / "dvc.lock")
+            beside += mended(folder)
     undisturbed(folder, log)
-    killed[CUT] = cut
-    return killed
+    return killed + beside
 
 
-def mended(lock: Path) -> bool:
-    """Delete a ``dvc.lock`` that is cut off; whether it was."""
-    try:
-        if lock.exists():
-            COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(lock))
-    except (YAMLError, Invalid):
-        lock.unlink()
-        return True
-    return False
+def mended(folder: Path) -> Counter:
+    """Delete the files of DVC's own that are cut off; how often each was."""
+    deleted = Counter()
+    for name, check in DVC_FILES.items():
+        path = folder / name
+        try:
+            if path.exists():
+                check(path.read_text(encoding="utf-8"))
+        except (YAMLError, ValueError, Invalid):
+            path.unlink()
+            deleted[f"{name} cut off"] += 1
+    return deleted
 
 
 def undisturbed(folder: Path, log: Path, *arguments: str) -> float:
