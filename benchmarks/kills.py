@@ -8,9 +8,9 @@ to be hit by chance: each is begun anew from a finished pipeline (``dvc repro --
 --single-item``) and killed at a random moment of its own time, DVC's start and its storing of
 results included.
 
-DVC overwrites ``dvc.lock`` and ``.dvc/tmp/rwlock`` in place: a kill at that moment cuts them off, and
-the next ``dvc repro`` refuses to read them. Such a file is deleted, as docs/reliability.md advises,
-and counted.
+DVC overwrites ``dvc.lock`` and ``.dvc/tmp/rwlock`` in place: a kill at that moment cuts them off,
+and the next ``dvc repro`` refuses to read them. Such a file is deleted, as docs/reliability.md
+advises, and counted.
 """
 
 import argparse
