@@ -72,8 +72,8 @@ def test_only_finished_runs_are_experiments():
 def test_a_commit_whose_tasks_were_not_run_is_no_experiment():
     """Parameters of other tasks, committed before a run, stand beside the figures of the last."""
     stale, fresh = shown("b4a70a05f3", "stale"), shown("c0ffee12ab", "fresh")
-    for run, task in ((stale, "c-d"), (fresh, "a-b")):
-        run["data"]["params"]["params.yaml"]["data"]["tasks"] = [task]
+    for commit_shown, task in ((stale, "c-d"), (fresh, "a-b")):
+        commit_shown["data"]["params"]["params.yaml"]["data"]["tasks"] = [task]
     assert [e.name for e in finished([stale, fresh])] == ["fresh"]
 
 
