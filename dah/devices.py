@@ -1,7 +1,9 @@
 """Where networks run, with which precision, and that they do the same there each time."""
 
 import torch
+from threadpoolctl import threadpool_limits
 
+from dah.distributed import processes_here
 from dah.errors import UserError
 
 
@@ -31,3 +33,15 @@ def use_precision(name: str) -> None:
     digits = "ieee" if name == "fp32" else "tf32"
     torch.backends.cuda.matmul.fp32_precision = digits
     torch.backends.cudnn.conv.fp32_precision = digits
+
+
+def use_threads(count: int | None) -> None:
+    """Compute with `count` threads, shared by this machine's processes, on any number of cores.
+
+    Each thread adds up its part of a sum, so that their number decides the last bits of the result.
+    None leaves it to the number of cores, or to ``OMP_NUM_THREADS``.
+    """
+    if count is not None:
+        each = max(1, count // processes_here())
+        torch.set_num_threads(each)
+        threadpool_limits(each)

@@ -52,6 +52,11 @@ def processes() -> int:
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
+def processes_here() -> int:
+    """How many of them run on this machine, as torchrun's environment says."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def is_first() -> bool:
     """Whether this process writes the files and draws the bars; one of them does."""
     return not distributed.is_initialized() or distributed.get_rank() == 0

@@ -79,6 +79,7 @@ class Train:
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["fp32", "tf32", "bf16"]
     compile: bool
+    threads: Count | None
     processes: Count
     seeds: tuple[Seed, ...]
 

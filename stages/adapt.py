@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from dah import adapt
@@ -17,6 +18,7 @@ from stages.command import run
 
 
 def main(params: Params, given: Namespace) -> None:
+    threadpool_limits(params.train.threads)
     lists = read_lists(given.lists)
     fc7 = read_fc7(given.features, params.domains_of(given.task), lists)
     Xs, Xt = (unit_rows(rows.astype(np.float64)) for rows in fc7)

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from dah.checkpoints import write_model
 from dah.data.augment import centre_crop
 from dah.data.letters import draw_letters
+from dah.devices import use_threads
 from dah.networks import build_trunk, load_weights
 from dah.params import Params
 from dah.pretraining import pretrain
@@ -25,6 +26,7 @@ def learn_letters(trunk: nn.Module, params: Params) -> None:
 
 
 def main(params: Params, given: Namespace) -> None:
+    use_threads(params.train.threads)
     options = params.backbone
     torch.manual_seed(options.seed)
     trunk = build_trunk(options.name)

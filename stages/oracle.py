@@ -15,7 +15,7 @@ from dah.codes import pack
 from dah.data.augment import plain_view, random_view
 from dah.data.pictures import read_inputs
 from dah.data.tasks import oracle_lists, read_lists, read_truth
-from dah.devices import choose_device, make_repeatable, use_precision
+from dah.devices import choose_device, make_repeatable, use_precision, use_threads
 from dah.distributed import is_first
 from dah.encoding import activations
 from dah.errors import UserError
@@ -27,6 +27,7 @@ from stages.processes import run_shared
 
 def main(params: Params, given: Namespace) -> None:
     options, finetune, bits = params.train, params.train.finetune, params.dah.bits
+    use_threads(options.threads)
     device = choose_device(options.device)
     make_repeatable(device, given.seed)
     use_precision(options.precision)

@@ -52,7 +52,8 @@ def start(count: int) -> int:
         spoken = [None, *(stack.enter_context(TemporaryFile()) for _ in range(1, count))]
         for place in range(count):
             environment = {"OMP_NUM_THREADS": threads, **os.environ, **address}
-            environment |= {"WORLD_SIZE": str(count), "RANK": str(place), "LOCAL_RANK": str(place)}
+            environment |= {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
+            environment |= {"RANK": str(place), "LOCAL_RANK": str(place)}
             running.append(subprocess.Popen(command, env=environment, stderr=spoken[place]))
             stack.callback(_end, running[-1])
         failed = _first_failure(running)

@@ -11,7 +11,7 @@ from dah.checkpoints import load_trunk, write_model
 from dah.data.augment import random_view
 from dah.data.pictures import read_inputs
 from dah.data.tasks import read_lists
-from dah.devices import choose_device, make_repeatable, use_precision
+from dah.devices import choose_device, make_repeatable, use_precision, use_threads
 from dah.distributed import is_first
 from dah.methods import SOFTMAX, sees_target
 from dah.networks import build_network
@@ -22,6 +22,7 @@ from stages.processes import run_shared
 
 def main(params: Params, given: Namespace) -> None:
     options = params.train
+    use_threads(options.threads)
     device = choose_device(options.device)
     make_repeatable(device, given.seed)
     use_precision(options.precision)
