@@ -7,6 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .PHONY: repro test lint install
 
 repro: $(INSTALLED)
+	python -m dah mend
 	dvc repro
 	python -m dah results
 

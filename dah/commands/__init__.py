@@ -1,1 +1,1 @@
-"""What ``python -m dah`` does with one's own images: a module for each command."""
+"""What ``python -m dah`` does beside the tables: a module for each command."""

@@ -1,4 +1,4 @@
-"""The arguments of the commands on one's own images; a command's module is imported when called."""
+"""The arguments of the commands with a module of their own, which is imported when called."""
 
 from argparse import ArgumentParser, ArgumentTypeError, _SubParsersAction
 from functools import partial
@@ -23,7 +23,7 @@ def whole(low: int, value: str) -> int:
 
 
 def call(name: str, **given: Any) -> None:
-    """Run a command's module; torch and faiss are imported by those that need them."""
+    """Run a command's module; torch, faiss and DVC are imported by those that need them."""
     import_module(f"dah.commands.{name}").run(**given)
 
 
@@ -34,6 +34,8 @@ def add_commands(commands: "_SubParsersAction[ArgumentParser]") -> None:
         command = commands.add_parser(name, help=text, description=f"{text}.")
         command.set_defaults(call=partial(call, name))
         return command
+
+    add("mend", "Restore or delete files of DVC's own that a kill cut off")
 
     command = add("export", "Make one self-contained file of a trained network: .pt or .onnx")
     command.add_argument("model", type=Path, metavar="MODEL", help=MODEL)

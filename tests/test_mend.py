@@ -1,0 +1,114 @@
+"""DVC's own files after a kill: whole ones are left alone, and cut-off ones can be read again."""
+
+import json
+
+import pytest
+from clones import ROOT, commit, run
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from dah.commands.mend import LOCK, RWLOCK, mend
+from dah.errors import UserError
+
+WHOLE = (ROOT / LOCK).read_bytes()
+HELD = json.dumps({"read": {"/data": [{"pid": 7, "cmd": "dvc repro"}]}, "write": {}}).encode()
+CUTS = 0, 1, 5, 11, 20, len(WHOLE) // 2 + 3, len(WHOLE) - 10
+DELETED, RESTORED = "was cut off: deleted", "was cut off: restored from the last commit"
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A repository with the project's pipeline and its ``dvc.lock``, committed."""
+    folder = tmp_path_factory.mktemp("mend")
+    for name in ("dvc.yaml", "params.yaml"):
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    run(folder, "git", "init", "--quiet")
+    run(folder, "dvc", "init", "--quiet")
+    (folder / LOCK).write_bytes(WHOLE)
+    commit(folder, "whole")
+    return folder
+
+
+@pytest.fixture
+def folder(repository):
+    """The repository as it was committed, with an ``rwlock``."""
+    (repository / LOCK).write_bytes(WHOLE)
+    (repository / RWLOCK).write_bytes(HELD)
+    return repository
+
+
+def found(folder):
+    """The bytes of both files; None for one that is not there."""
+    paths = folder / LOCK, folder / RWLOCK
+    return tuple(path.read_bytes() if path.exists() else None for path in paths)
+
+
+def test_whole_files_are_left_alone(folder):
+    """And so are files that are not there."""
+    assert mend(folder) == []
+    assert found(folder) == (WHOLE, HELD)
+    (folder / LOCK).unlink()
+    (folder / RWLOCK).unlink()
+    assert mend(folder) == []
+    assert found(folder) == (None, None)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_lock_that_was_cut_off_is_that_of_the_last_commit(folder, cut):
+    """Where DVC cannot read it; one cut off between two keys it can, and it is left."""
+    (folder / LOCK).write_bytes(WHOLE[:cut])
+    readable = not found_broken(folder)
+    assert mend(folder) == ([] if readable else [f"dvc.lock {RESTORED}"])
+    assert found(folder) == (WHOLE[:cut] if readable else WHOLE, HELD)
+    assert not found_broken(folder)
+
+
+def found_broken(folder):
+    """Whether DVC refuses to read ``dvc.lock``."""
+    try:
+        Repo(folder).index.stages  # noqa: B018 - reads them
+    except DvcException:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("cut", range(0, len(HELD), 9))
+def test_an_rwlock_that_was_cut_off_is_deleted(folder, cut):
+    """Whatever is left of it; it names what running stages hold, and none runs."""
+    (folder / RWLOCK).write_bytes(HELD[:cut])
+    assert mend(folder) == [f".dvc/tmp/rwlock {DELETED}"]
+    assert found(folder) == (WHOLE, None)
+
+
+def test_a_lock_of_no_commit_is_deleted(folder, tmp_path):
+    """In a repository that never had one, and in one whose commit has a broken one."""
+    run(tmp_path, "git", "init", "--quiet")
+    run(tmp_path, "dvc", "init", "--quiet")
+    (tmp_path / LOCK).write_bytes(WHOLE[:20])
+    assert mend(tmp_path) == [f"dvc.lock {DELETED}"]
+    (tmp_path / LOCK).write_bytes(WHOLE[:20])
+    commit(tmp_path, "broken")
+    assert mend(tmp_path) == [f"dvc.lock {DELETED}"]
+    assert found(tmp_path) == (None, None)
+
+
+def test_a_conflict_is_left_to_its_author(folder):
+    """Both sides of a merge stand in it."""
+    conflict = b"schema: '2.0'\n<<<<<<< ours\nstages:\n=======\n>>>>>>> theirs\n"
+    (folder / LOCK).write_bytes(conflict)
+    assert mend(folder) == []
+    assert found(folder) == (conflict, HELD)
+
+
+def test_nothing_is_mended_while_dvc_is_at_work(folder):
+    """What looks cut off may be in the midst of being written."""
+    (folder / LOCK).write_bytes(WHOLE[:20])
+    with Repo(folder).lock, pytest.raises(UserError, match=r"dvc\.lock: .*Unable to acquire lock"):
+        mend(folder)
+    assert found(folder) == (WHOLE[:20], HELD)
+
+
+def test_repro_of_make_mends_first():
+    """Before DVC would refuse to start."""
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").split("repro: ")[1].split("\n\n")[0]
+    assert recipe.splitlines()[1:3] == ["\tpython -m dah mend", "\tdvc repro"]
