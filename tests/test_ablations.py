@@ -35,6 +35,7 @@ def test_an_ablation_queues_several_values_of_one_parameter(path):
     assert list(swept) == [f"dah.{path.stem}"]
     assert {key: values(text) for key, text in changed.items() if key not in swept} == {
         "methods": [["dah"]], "unsupervised": [[]], "train.seeds": [[0, 1, 2]],
+        "train.threads": [1],
     }  # fmt: skip
 
 
