@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from dah.errors import UserError
 from dah.schema import read_yaml
 from dah.tables import read_json
@@ -83,7 +81,7 @@ def read_folder(folder: Path) -> Experiment:
 
     Raises ``UserError`` where one of them is missing.
     """
-    parameters = flat(read_yaml(folder / PARAMS, YAML(typ="safe")))
+    parameters = flat(read_yaml(folder / PARAMS))
     paths = [
         VALIDATION.format(task=task, seed=seed)
         for task in parameters.get("tasks", ())

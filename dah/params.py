@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ruamel.yaml import YAML
-
 from dah.errors import UserError
 from dah.schema import Above, AtLeast, AtMost, read_as, read_yaml
 
@@ -195,7 +193,7 @@ def load(path: Path) -> Params:
     Raises ``UserError``, one line that names the file and the key, for a missing or unreadable
     file, an unknown or missing key, a wrong type and a value out of range.
     """
-    return parse(read_yaml(path, YAML(typ="safe")), path)
+    return parse(read_yaml(path), path)
 
 
 def parse(content: Any, path: Path) -> Params:

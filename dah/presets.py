@@ -38,7 +38,7 @@ def apply_preset(name: str, folder: Path, path: Path) -> None:
     content = read_yaml(path, yaml)
     for preset in (DEFAULT, name):
         values = folder / f"{preset}.yaml"
-        _overlay(content, read_yaml(values, YAML(typ="safe")), values)
+        _overlay(content, read_yaml(values), values)
     params.parse(content, folder / f"{name}.yaml")
     text = StringIO()
     yaml.dump(content, text)

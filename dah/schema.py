@@ -56,11 +56,12 @@ class Above:
 MAX_BYTES = 2**20
 
 
-def read_yaml(path: Path, yaml: YAML) -> Any:
-    """The content of a YAML file of at most ``MAX_BYTES``.
+def read_yaml(path: Path, yaml: YAML | None = None) -> Any:
+    """The content of a YAML file of at most ``MAX_BYTES``; plain values where no `yaml` is given.
 
     Raises ``UserError`` where it cannot be read or is not YAML.
     """
+    yaml = yaml or YAML(typ="safe", pure=True)  # libyaml crashes where brackets are nested too deep
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)

@@ -20,7 +20,7 @@ from dah.errors import UserError
 LOCK = Path("dvc.lock")
 RWLOCK = Path(".dvc", "tmp", RWLOCK_FILE)
 READERS: dict[Path, Callable[[str], Any]] = {  # as DVC reads them
-    LOCK: lambda text: COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(text)),
+    LOCK: lambda text: COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe", pure=True).load(text)),
     RWLOCK: lambda text: SCHEMA(json.loads(text)),
 }
 CONFLICT = "<<<<<<< "
