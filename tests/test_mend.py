@@ -66,7 +66,8 @@ def test_a_lock_that_was_cut_off_is_that_of_the_last_commit(folder, cut):
 def found_broken(folder):
     """Whether DVC refuses to read ``dvc.lock``."""
     try:
-        Repo(folder).index.stages  # noqa: B018 - reads them
+        with Repo(folder) as repo:
+            repo.index.stages  # noqa: B018 - reads them
     except DvcException:
         return True
     return False
@@ -103,7 +104,8 @@ def test_a_conflict_is_left_to_its_author(folder):
 def test_nothing_is_mended_while_dvc_is_at_work(folder):
     """What looks cut off may be in the midst of being written."""
     (folder / LOCK).write_bytes(WHOLE[:20])
-    with Repo(folder).lock, pytest.raises(UserError, match=r"dvc\.lock: .*Unable to acquire lock"):
+    refused = pytest.raises(UserError, match=r"dvc\.lock: .*Unable to acquire lock")
+    with Repo(folder) as repo, repo.lock, refused:
         mend(folder)
     assert found(folder) == (WHOLE[:20], HELD)
 

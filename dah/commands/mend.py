@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
-from dvc.lock import make_lock
+from dvc.lock import LockBase, make_lock
 from dvc.repo import Repo
 from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK, SCHEMA
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
@@ -44,10 +44,7 @@ def mend(root: Path) -> list[str]:
         return []
     deeds = []
     try:
-        repo = Repo(root)
-        hardlink = repo.config["core"].get("hardlink_lock", False)
-        guard = make_lock(f"{repo.tmp_dir}/{RWLOCK_LOCK}", repo.tmp_dir, hardlink_lock=hardlink)
-        with repo.lock, guard:
+        with Repo(root) as repo, repo.lock, rwlock_guard(repo):
             if not is_whole(root, LOCK):
                 deeds.append(f"{LOCK} was cut off: {restore(root)}")
             if not is_whole(root, RWLOCK):
@@ -56,6 +53,12 @@ def mend(root: Path) -> list[str]:
     except DvcException as error:
         raise UserError(f"{root / LOCK}: cannot be mended: {error}") from error
     return deeds
+
+
+def rwlock_guard(repo: Repo) -> LockBase:
+    """What DVC holds while it reads and writes ``rwlock``."""
+    hardlink = repo.config["core"].get("hardlink_lock", False)
+    return make_lock(f"{repo.tmp_dir}/{RWLOCK_LOCK}", repo.tmp_dir, hardlink_lock=hardlink)
 
 
 def restore(root: Path) -> str:
