@@ -36,7 +36,7 @@ def save_tensors(path: Path, content: Any) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     with replacing(path) as part:
-        part.write_bytes(buffer.getbuffer())
+        part.write_bytes(buffer.getvalue())
 
 
 def load_tensors(path: Path, expected: str) -> Any:
