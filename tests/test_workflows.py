@@ -1,9 +1,13 @@
 """The workflows as files: what they may do, whose code they run, and what a fork can reach."""
 
 import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
@@ -97,13 +101,13 @@ def test_the_whole_history_is_there(name):
 
 def test_the_files_that_workflows_name_exist():
     """Scripts, targets of make, and the artifact that one leaves and the other takes."""
-    commands = " ".join(step.get("run", "") for name in WORKFLOWS for step in steps(name))
+    commands = "\n".join(step.get("run", "") for name in WORKFLOWS for step in steps(name))
     scripts = re.findall(r"\.github/\S+\.py", commands)
     assert sorted(scripts) == [".github/comment.py", ".github/post_comment.py"]
     assert all((ROOT / script).is_file() for script in scripts)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = re.findall(r"make (\w+)", commands)
-    assert sorted(targets) == ["lint", "repro", "test"]
+    targets = " ".join(re.findall(r"make ([\w -]+)", commands)).split()
+    assert sorted(targets) == ["lint", "repro", "test", "test-lowest"]
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
     artifacts = [given["name"] for given in used("pull-request", "actions/upload-artifact")]
     assert artifacts == ["plots", "comment"]
@@ -116,3 +120,31 @@ def test_every_job_ends(name):
     for job in WORKFLOWS[name]["jobs"].values():
         assert job["timeout-minutes"] <= 60
         assert not job["runs-on"].endswith("latest")
+
+
+def test_tests_run_with_every_python_and_with_the_lowest_versions():
+    """Each by a target of the Makefile, which the versions of the matrix choose."""
+    matrix = WORKFLOWS["tests"]["jobs"]["tests"]["strategy"]["matrix"]
+    assert matrix["python"] == ["3.11", "3.12", "3.13"]
+    versions = [*matrix["versions"], *(extra["versions"] for extra in matrix["include"])]
+    chosen = {step["if"]: step["run"] for step in steps("tests") if "if" in step}
+    assert chosen == {
+        f"matrix.versions == '{version}'": f"make {targets}"
+        for version, targets in zip(versions, ("lint test", "test-lowest"), strict=True)
+    }
+
+
+def test_constraints_are_not_below_the_lowest_versions():
+    """Every requirement but those of benchmarks has a lowest version and a constraint."""
+    program = [sys.executable, ROOT / ".ci" / "lowest.py"]
+    printed = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    lowest = dict(line.split("==") for line in printed.splitlines())
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    chosen = dict(line.split("==") for line in lines if "==" in line)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    assert len(lowest) == len({r for group in groups for r in group if not r.startswith("dah[")})
+    missing = [name for name in lowest if name not in chosen]
+    assert missing == ["skada"]
+    for name in lowest.keys() - missing:
+        assert Version(chosen[name]) >= Version(lowest[name]), name
