@@ -77,8 +77,8 @@ class Train:
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["fp32", "tf32", "bf16"]
     compile: bool
-    threads: Count | None
-    processes: Count
+    threads: Annotated[int, AtLeast(1), AtMost(1024)] | None
+    processes: Annotated[int, AtLeast(1), AtMost(64)]
     seeds: tuple[Seed, ...]
 
 

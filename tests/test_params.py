@@ -89,6 +89,8 @@ def test_a_missing_key_is_named(tmp_path, key):
         ),
         ("train.compile", "yes", "train.compile must be true or false"),
         ("train.processes", 0, "train.processes must be at least 1, found 0"),
+        ("train.processes", 10**6, "train.processes must be at most 64, found 1000000"),
+        ("train.threads", 10**6, "train.threads must be at most 1024, found 1000000"),
         ("train.augment.flip", 1, "train.augment.flip must be true or false"),
         ("methods", [], "methods is an empty list; it needs at least one entry"),
         ("methods", ["dah", "dann9"], r"methods\[1\] must be one of .*, found 'dann9'"),
