@@ -70,6 +70,11 @@ def stage_of(log: Path) -> str:
     return begun[-1] if begun else "between stages"
 
 
+def resumed(log: Path) -> Counter:
+    """How often a run has said that it goes on with a killed training."""
+    return Counter({"resumed trainings": log.read_text(encoding="utf-8").count(": resumed")})
+
+
 def killed_after(process: subprocess.Popen, log: Path, seconds: float) -> bool:
     """Kill a run and its stage after so many seconds; False where it had ended well before."""
     try:
@@ -94,10 +99,9 @@ def disturbed(folder: Path, kills: int, longest: float, rng: np.random.Generator
             for name in ("data", ".dvc/cache", ".dvc/tmp", "dvc.lock"):
                 subprocess.run(["rm", "-rf", folder / name], check=True)
             subprocess.run(["git", "checkout", "--quiet", "data"], cwd=folder, check=True)
-        beside["resumed trainings"] += log.read_text(encoding="utf-8").count(": resumed")
+        beside += resumed(log)
     undisturbed(folder, log)
-    beside["resumed trainings"] += log.read_text(encoding="utf-8").count(": resumed")
-    return killed + beside
+    return killed + beside + resumed(log)
 
 
 def disturbed_stages(
@@ -112,15 +116,17 @@ def disturbed_stages(
         while killed[stage] < kills // len(stages):
             seconds = rng.uniform(0, longest)
             killed[stage] += killed_after(start(folder, log, *alone), log, seconds)
-            beside += mended(folder)
+            beside += mended(folder) + resumed(log)
     undisturbed(folder, log)
-    return killed + beside
+    return killed + beside + resumed(log)
 
 
 def mended(folder: Path) -> Counter:
     """What ``python -m dah mend`` does after a kill, counted by its sentences."""
     command = [sys.executable, "-m", "dah", "mend"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
     return Counter(done.stdout.splitlines())
 
 
@@ -156,6 +162,8 @@ def main() -> None:
     parser.add_argument("--stages", nargs="*", default=[], help="kill these alone")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    if given.stages and given.kills % len(given.stages):
+        parser.error(f"{given.kills} kills are not a multiple of {len(given.stages)} stages")
     with tempfile.TemporaryDirectory() as scratch:
         peaceful, hunted = (clone(Path(scratch) / name, given.epochs) for name in ("a", "b"))
         seconds = undisturbed(peaceful, Path(scratch) / "undisturbed.log")

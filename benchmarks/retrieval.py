@@ -148,7 +148,7 @@ def scaling(queries: int, items: int) -> None:
     tracemalloc.start()
     ours(data, 1)
     peak = tracemalloc.get_traced_memory()[1] / 2**20
-    print(f"memory beyond the codes and labels, largest set, each process: {peak:.0f} MiB")
+    print(f"memory beyond the codes and labels, largest set, on one core: {peak:.0f} MiB")
 
 
 def main() -> None:

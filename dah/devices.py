@@ -36,10 +36,10 @@ def use_precision(name: str) -> None:
 
 
 def use_threads(count: int | None) -> None:
-    """Compute with `count` threads, shared by this machine's processes, on any number of cores.
+    """Compute with `count` threads, shared by this machine's processes, at least one for each.
 
-    Each thread adds up its part of a sum, so that their number decides the last bits of the result.
-    None leaves it to the number of cores, or to ``OMP_NUM_THREADS``.
+    Each thread adds up its part of a sum, so that their number decides the last bits of the result,
+    and that of the cores does not. None: as many as cores, or as ``OMP_NUM_THREADS`` says.
     """
     if count is not None:
         each = max(1, count // processes_here())

@@ -25,9 +25,9 @@ from dah.errors import UserError
 def process_group(device: torch.device) -> Iterator[None]:
     """Join the processes that torchrun's environment names, until the block ends; or be alone.
 
-    The environment is ``WORLD_SIZE``, ``RANK``, ``LOCAL_RANK``, ``MASTER_ADDR``, ``MASTER_PORT``.
-    On GPUs each process takes one of its machine, its current device from here on. Raises
-    ``UserError`` where a machine has more processes than GPUs.
+    The environment is ``WORLD_SIZE``, ``RANK``, ``LOCAL_WORLD_SIZE``, ``LOCAL_RANK``,
+    ``MASTER_ADDR``, ``MASTER_PORT``. On GPUs each process takes one of its machine, its current
+    device from here on. Raises ``UserError`` where a machine has more processes than GPUs.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield

@@ -14,7 +14,8 @@ from dah.tables import read_json
 
 PARAMS = "params.yaml"
 SEEDS = "train.seeds"
-EXTENT = (SEEDS, "methods", "unsupervised", "oracles")  # how much is run, not how
+# How much is run and how its sums are rounded, not what is computed.
+EXTENT = (SEEDS, "methods", "unsupervised", "oracles", "train.threads")
 FIGURES = "metrics/{task}.json"
 VALIDATION = "metrics/validation/{task}/{seed}.json"
 QUEUE = "dvc exp run --queue -S 'dah.gamma=100,300,1000' && dvc queue start"

@@ -56,7 +56,8 @@ def histograms(
 
     The database is put in the order of its labels, so that the relevant items of a query are one
     slice of it. Time is linear in the pairs; memory is the two sets, the result and, for each
-    process, a tile of `pairs_at_once` pairs. Codes packed uint8 ``(n, bytes)``, labels integers or
+    process, a tile of `pairs_at_once` pairs; several processes share a copy of a large database in
+    joblib's temporary folder. Codes packed uint8 ``(n, bytes)``, labels integers or
     strings ``(n,)``; `bits` (default 8 * bytes) drops the distances that padding bits cannot reach;
     `n_jobs` processes as of joblib (default one, and all cores where the pairs are many) change no
     count. Raises ValueError where shapes, widths, dtypes or lengths do not fit.

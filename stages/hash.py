@@ -31,9 +31,9 @@ def main(params: Params, given: Namespace) -> None:
         try:
             with threadpool_limits(1):  # matrices this small lose more to threads than they gain
                 encoder = METHODS[name](Xt, bits, np.random.default_rng(given.seed))
+                source, target = encoder.encode(Xs), encoder.encode(Xt)
         except ValueError as error:
             raise UserError(f"{name} on {given.task}, dah.bits {bits}: {error}") from error
-        source, target = encoder.encode(Xs), encoder.encode(Xt)
         codes = Codes(bits, source, lists.source_ids, target, lists.target_ids)
         write_codes(given.out / f"{name}.h5", codes)
 

@@ -1,13 +1,14 @@
 """DVC's own files after a kill: whole ones are left alone, and cut-off ones can be read again."""
 
 import json
+import sys
 
 import pytest
 from clones import ROOT, commit, run
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from dah.commands.mend import LOCK, RWLOCK, mend
+from dah.commands.mend import LOCK, RWLOCK, mend, rwlock_guard
 from dah.errors import UserError
 
 WHOLE = (ROOT / LOCK).read_bytes()
@@ -75,7 +76,7 @@ def found_broken(folder):
 
 @pytest.mark.parametrize("cut", range(0, len(HELD), 9))
 def test_an_rwlock_that_was_cut_off_is_deleted(folder, cut):
-    """Whatever is left of it; it names what running stages hold, and none runs."""
+    """Whatever is left of it; it names what the stages of a run hold, which is over."""
     (folder / RWLOCK).write_bytes(HELD[:cut])
     assert mend(folder) == [f".dvc/tmp/rwlock {DELETED}"]
     assert found(folder) == (WHOLE, None)
@@ -108,6 +109,34 @@ def test_nothing_is_mended_while_dvc_is_at_work(folder):
     with Repo(folder) as repo, repo.lock, refused:
         mend(folder)
     assert found(folder) == (WHOLE[:20], HELD)
+
+
+def test_nothing_is_mended_while_dvc_notes_what_stages_hold(folder):
+    """Under the lock of ``rwlock``, which it takes beside its own; the file is named."""
+    (folder / RWLOCK).write_bytes(HELD[:9])
+    refused = pytest.raises(UserError, match=r"tmp/rwlock: .*Unable to acquire lock")
+    with Repo(folder) as repo, rwlock_guard(repo), refused:
+        mend(folder)
+    assert found(folder) == (WHOLE, HELD[:9])
+
+
+def test_a_cut_within_a_letter_is_seen(folder):
+    """Half of an umlaut's two bytes at the end of a lock that is whole else."""
+    (folder / LOCK).write_bytes(WHOLE + "# Büro".encode()[:4])
+    assert found_broken(folder)
+    assert mend(folder) == [f"dvc.lock {RESTORED}"]
+    assert found(folder) == (WHOLE, HELD)
+
+
+def test_the_command_mends_from_any_folder_of_the_repository(folder, tmp_path):
+    """As ``dvc repro`` runs from any; outside of a repository it says so in a line."""
+    (folder / RWLOCK).write_bytes(HELD[:9])
+    (folder / "notes").mkdir(exist_ok=True)
+    command = sys.executable, "-m", "dah", "mend"
+    assert run(folder / "notes", *command) == f".dvc/tmp/rwlock {DELETED}\n"
+    said = run(tmp_path, *command, code=1)
+    assert said.startswith("dah: you are not inside of a DVC repository")
+    assert said.count("\n") == 1
 
 
 def test_repro_of_make_mends_first():

@@ -26,6 +26,17 @@ if os.environ["RANK"] == "{failing}":
 time.sleep({wait})
 """
 
+COUNTING = """
+import os, sys
+from pathlib import Path
+from dah.distributed import processes_here
+from stages import processes
+
+if "RANK" not in os.environ:
+    sys.exit(processes.start(3))
+Path(os.environ["RANK"]).write_text(str(processes_here()))
+"""
+
 
 def call(*arguments, cwd):
     """A Python module's run: exit code and standard error."""
@@ -84,3 +95,12 @@ def test_a_failure_of_any_process_ends_all(tmp_path, failing, wait):
     """Its line is shown, and nobody waits for the other."""
     (tmp_path / "failing.py").write_text(FAILING.format(failing=failing, wait=wait))
     assert call("failing", cwd=tmp_path) == (1, "a mistake\n")
+
+
+def test_each_process_knows_how_many_share_the_machine(tmp_path):
+    """By which it divides the threads."""
+    (tmp_path / "counting.py").write_text(COUNTING)
+    assert call("counting", cwd=tmp_path) == (0, "")
+    assert {path.name: path.read_text() for path in tmp_path.glob("[0-9]")} == {
+        "0": "3", "1": "3", "2": "3",
+    }  # fmt: skip

@@ -142,6 +142,18 @@ def test_processes_change_nothing(n_jobs, queries):
     assert_array_equal(expected.total.sum(axis=1), np.full(queries, 40))
 
 
+def test_many_pairs_are_shared_by_all_cores(monkeypatch):
+    """From SHARED_FROM pairs on, where nobody says how many processes to take."""
+    sets, taken = random_sets(12), []
+    expected = histograms(*sets)
+    monkeypatch.setattr("dah.hamming.SHARED_FROM", len(sets[0]) * len(sets[2]))
+    monkeypatch.setattr("joblib.effective_n_jobs", lambda n_jobs: taken.append(n_jobs) or 2)
+    counts = histograms(*sets)
+    assert taken == [-1]
+    assert_array_equal(counts.total, expected.total)
+    assert_array_equal(counts.relevant, expected.relevant)
+
+
 def test_formula_in_blocks_changes_nothing(monkeypatch):
     """Average precision of a few rows at once equals that of all."""
     counts = histograms(*random_sets(12))

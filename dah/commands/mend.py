@@ -23,36 +23,37 @@ READERS: dict[Path, Callable[[str], Any]] = {  # as DVC reads them
     LOCK: lambda text: COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe", pure=True).load(text)),
     RWLOCK: lambda text: SCHEMA(json.loads(text)),
 }
-CONFLICT = "<<<<<<< "
+CONFLICT = b"<<<<<<< "
 
 
 def run() -> None:
     """Mend the repository of the working folder, and say what was done."""
-    for deed in mend(Path()):
+    try:
+        root = Path(Repo.find_root())
+    except DvcException as error:
+        raise UserError(str(error)) from error
+    for deed in mend(root):
         print(deed)
 
 
 def mend(root: Path) -> list[str]:
-    """What was done to DVC's files in the folder `root`, a sentence each; nothing to whole ones.
+    """What was done to DVC's files in the repository `root`, a sentence each; whole ones are left.
 
     A cut-off ``dvc.lock`` becomes that of the last commit, or is deleted where there is none; what
     was finished since is in DVC's run cache, whence ``dvc repro`` takes it. ``rwlock``, the list of
     files that running stages hold, is deleted. A ``dvc.lock`` with the marks of a merge's conflict
-    is left for its author. Raises ``UserError`` where DVC is at work in the repository.
+    is left for its author. Raises ``UserError`` where DVC holds its own locks; it does not while
+    the command of a stage runs.
     """
-    if all(is_whole(root, name) for name in READERS):
+    broken = [name for name in READERS if not is_whole(root, name)]
+    if not broken:
         return []
-    deeds = []
     try:
         with Repo(root) as repo, repo.lock, rwlock_guard(repo):
-            if not is_whole(root, LOCK):
-                deeds.append(f"{LOCK} was cut off: {restore(root)}")
-            if not is_whole(root, RWLOCK):
-                (root / RWLOCK).unlink()
-                deeds.append(f"{RWLOCK} was cut off: deleted")
+            broken = [name for name in READERS if not is_whole(root, name)]
+            return [f"{name} was cut off: {restore(root, name)}" for name in broken]
     except DvcException as error:
-        raise UserError(f"{root / LOCK}: cannot be mended: {error}") from error
-    return deeds
+        raise UserError(f"{root / broken[0]}: cannot be mended: {error}") from error
 
 
 def rwlock_guard(repo: Repo) -> LockBase:
@@ -61,45 +62,39 @@ def rwlock_guard(repo: Repo) -> LockBase:
     return make_lock(f"{repo.tmp_dir}/{RWLOCK_LOCK}", repo.tmp_dir, hardlink_lock=hardlink)
 
 
-def restore(root: Path) -> str:
-    """Give ``dvc.lock`` the content of the last commit, or none; which of them."""
-    text = committed(root)
-    if text is None or not passes(READERS[LOCK], text):
-        (root / LOCK).unlink()
+def restore(root: Path, name: Path) -> str:
+    """Give a file the content of the last commit, or delete it where there is none; which."""
+    content = committed(root, name)
+    if content is None or not passes(READERS[name], content):
+        (root / name).unlink()
         return "deleted"
-    with replacing(root / LOCK) as part:
-        part.write_text(text, encoding="utf-8", newline="")
+    with replacing(root / name) as part:
+        part.write_bytes(content)
     return "restored from the last commit"
 
 
-def committed(root: Path) -> str | None:
-    """The last commit's ``dvc.lock``; None without git, commit or file."""
-    command = ["git", "show", f"HEAD:./{LOCK}"]
+def committed(root: Path, name: Path) -> bytes | None:
+    """A file as the last commit has it; None without git, commit or file."""
+    command = ["git", "show", f"HEAD:./{name.as_posix()}"]
     try:
-        shown = subprocess.run(command, cwd=root, capture_output=True, check=True)
-        return shown.stdout.decode("utf-8")
-    except (OSError, subprocess.CalledProcessError, UnicodeDecodeError):
+        return subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
         return None
 
 
 def is_whole(root: Path, name: Path) -> bool:
-    """Whether DVC can read one of its files, or a person has to: it is in conflict."""
-    text = text_of(root / name)
-    return text is None or CONFLICT in text or passes(READERS[name], text)
-
-
-def text_of(path: Path) -> str | None:
-    """A file's text, whatever its bytes; None without a file."""
+    """Whether a file is not there, DVC can read it, or a person has to: it is in conflict."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        content = (root / name).read_bytes()
     except FileNotFoundError:
-        return None
+        return True
+    return CONFLICT in content or passes(READERS[name], content)
 
 
-def passes(read: Callable[[str], Any], text: str) -> bool:
-    """Whether a reader takes a text."""
+def passes(read: Callable[[str], Any], content: bytes) -> bool:
+    """Whether a reader takes what a file has, as UTF-8."""
     try:
-        read(text)
+        read(content.decode())
     except (YAMLError, ValueError, Invalid):
         return False
     return True
