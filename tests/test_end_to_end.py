@@ -1,6 +1,7 @@
 """The real pipeline by real DVC, reduced to two epochs, in a repository of its own."""
 
 import json
+import sys
 import time
 
 import pytest
@@ -61,6 +62,17 @@ def test_a_second_repro_does_nothing(repository):
     """No stage runs twice, and git sees no change."""
     assert "Running stage" not in run(repository, "dvc", "repro")
     assert run(repository, "git", "status", "--porcelain") == ""
+
+
+@pytest.mark.slow
+def test_what_a_kill_of_dvc_cut_off_is_mended(repository):
+    """DVC refuses both files; after ``mend`` nothing has to run again, and git sees no change."""
+    for name, left in (("dvc.lock", "schema: '2."), (".dvc/tmp/rwlock", '{"write": {"/da')):
+        (repository / name).write_text(left)
+        run(repository, "dvc", "repro", code=255)
+        assert "was cut off" in run(repository, sys.executable, "-m", "dah", "mend")
+        assert "Running stage" not in run(repository, "dvc", "repro")
+        assert run(repository, "git", "status", "--porcelain") == ""
 
 
 @pytest.mark.slow
