@@ -111,6 +111,7 @@ def disturbed_stages(
     killed, beside, log = Counter(), Counter(), folder.parent / "disturbed.log"
     for stage in stages:
         undisturbed(folder, log)  # what the stage before was killed in is whole again
+        beside += resumed(log)
         alone = "--force", "--single-item", stage
         longest = undisturbed(folder, log, *alone)
         while killed[stage] < kills // len(stages):

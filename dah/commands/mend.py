@@ -11,7 +11,7 @@ from dvc.lock import LockBase, make_lock
 from dvc.repo import Repo
 from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK, SCHEMA
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-from ruamel.yaml import YAML, YAMLError
+from dvc.utils.serialize import parse_yaml
 from voluptuous import Invalid
 
 from dah.artifacts import replacing
@@ -20,7 +20,7 @@ from dah.errors import UserError
 LOCK = Path("dvc.lock")
 RWLOCK = Path(".dvc", "tmp", RWLOCK_FILE)
 READERS: dict[Path, Callable[[str], Any]] = {  # as DVC reads them
-    LOCK: lambda text: COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe", pure=True).load(text)),
+    LOCK: lambda text: COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, LOCK)),
     RWLOCK: lambda text: SCHEMA(json.loads(text)),
 }
 CONFLICT = b"<<<<<<< "
@@ -95,6 +95,6 @@ def passes(read: Callable[[str], Any], content: bytes) -> bool:
     """Whether a reader takes what a file has, as UTF-8."""
     try:
         read(content.decode())
-    except (YAMLError, ValueError, Invalid):
+    except (DvcException, ValueError, Invalid):
         return False
     return True
