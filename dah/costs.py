@@ -2,10 +2,11 @@
 
 import resource
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from dah.tables import read_json, write_json
+from dah.errors import UserError
+from dah.tables import read_figures, write_json
 
 MEBIBYTE = 2**20
 
@@ -19,10 +20,10 @@ def peak_mebibytes() -> int:
 
 def record_cost(path: Path, stage: str, seconds: float) -> None:
     """Set a stage's ``seconds`` and ``peak_mebibytes`` in a metrics file, the others left alone."""
-    costs = read_json(path) if path.exists() else {}
+    costs = _read(path)
     for figure, value in (("seconds", round(seconds, 1)), ("peak_mebibytes", peak_mebibytes())):
         costs[figure] = dict(sorted({**costs.get(figure, {}), stage: value}.items()))
-    write_json(path, costs)
+    _write(path, costs)
 
 
 def keep_costs(path: Path, runs: Collection[str]) -> None:
@@ -30,6 +31,23 @@ def keep_costs(path: Path, runs: Collection[str]) -> None:
     if path.exists():
         costs = {
             figure: {s: v for s, v in of.items() if "@" not in s or s.split("@")[1] in runs}
-            for figure, of in read_json(path).items()
+            for figure, of in _read(path).items()
         }
+        _write(path, costs)
+
+
+def _read(path: Path) -> dict[str, dict[str, float]]:
+    """The costs so far; none where the file is absent or damaged: it only informs."""
+    try:
+        return read_figures(path) if path.exists() else {}
+    except UserError as error:
+        print(f"{error}; the costs begin anew")
+        return {}
+
+
+def _write(path: Path, costs: Mapping[str, Mapping[str, float]]) -> None:
+    """Store costs; what cannot be written is said, and ends nothing."""
+    try:
         write_json(path, costs)
+    except UserError as error:
+        print(error)

@@ -21,7 +21,7 @@ def domain_error(fc7_source: np.ndarray, fc7_target: np.ndarray, seed: int) -> f
     if min(len(fc7_source), len(fc7_target)) < FOLDS:
         return None
     model = domain_classifier()
-    X = np.concatenate([fc7_source, fc7_target])
+    X = np.concatenate([fc7_source, fc7_target]).astype(np.float64)
     y = np.repeat([0, 1], [len(fc7_source), len(fc7_target)])
     wrong = np.empty(len(y), bool)
     for train, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(X, y):

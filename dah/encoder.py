@@ -72,7 +72,8 @@ class Encoder:
     def probabilities(self, codes: np.ndarray) -> np.ndarray:
         """Category probabilities float32 ``(n, C)`` of packed codes (eq. 6)."""
         signs = (unpack(given, self.bits) for given in (codes, self.parts.source_codes))
-        return probabilities(*signs, self.parts.source_labels, len(self.categories))
+        labels, sharpness = self.parts.source_labels, self.parts.sharpness
+        return probabilities(*signs, labels, sharpness, len(self.categories))
 
     def batches(self, members: Iterable[tuple[str, bytes]]) -> Iterator[Encoded]:
         """Codes of image files ``(name, bytes)``, batch by batch, in their order.

@@ -17,6 +17,7 @@ from dah.networks import Network
 
 CODES, LABELS = "source.codes", "source.labels"
 SHAPE = ("trunk", "outputs", "bottleneck", "softmax")
+LARGEST_SHARPNESS = 1024  # as of dah.sharpness
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class EncoderParts:
     ``state`` and ``shape``: weights and plain values of a ``Network`` with a hash head; ``size``:
     side in pixels of the squares that images are decoded to, of which the network sees the centre;
     ``source_codes``: packed uint8 ``(n_s, ceil(bits / 8))``, and ``source_labels`` int64 ``(n_s,)``
-    of them, which number ``categories``: what eq. 6 compares a code with.
+    of them, which number ``categories``: what eq. 6 compares a code with, at ``sharpness``.
     """
 
     state: Mapping[str, Tensor]
@@ -35,6 +36,7 @@ class EncoderParts:
     categories: list[str]
     source_codes: np.ndarray
     source_labels: np.ndarray
+    sharpness: float
 
     @property
     def bits(self) -> int:
@@ -61,7 +63,8 @@ def write_encoder(path: Path, parts: EncoderParts) -> None:
         LABELS: torch.from_numpy(parts.source_labels),
     }
     config = {name: parts.shape[name] for name in SHAPE}
-    config |= {"size": parts.size, "categories": list(parts.categories)}
+    config |= {name: getattr(parts, name) for name in ("size", "sharpness")}
+    config["categories"] = list(parts.categories)
     write_model(path, {**parts.state, **sources}, config)
 
 
@@ -81,7 +84,8 @@ def encoder_of(path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any
     try:
         codes, labels = state.pop(CODES).numpy(), state.pop(LABELS).numpy()
         shape = {name: config[name] for name in SHAPE}
-        parts = EncoderParts(state, shape, config["size"], config["categories"], codes, labels)
+        size, categories, sharpness = (config[name] for name in ("size", "categories", "sharpness"))
+        parts = EncoderParts(state, shape, size, categories, codes, labels, sharpness)
     except KeyError as error:
         raise UserError(
             f"{path}: expected an encoder, found a model without {error};"
@@ -97,6 +101,11 @@ def check_parts(path: Path, parts: EncoderParts) -> None:
         raise UserError(
             f"{path}: expected a network with hash codes, found one with a softmax;"
             " take that of dah, dah-e or noda"
+        )
+    if not isinstance(parts.sharpness, float) or not 0 < parts.sharpness <= LARGEST_SHARPNESS:
+        raise UserError(
+            f"{path}: expected a sharpness between 0 and {LARGEST_SHARPNESS}, found"
+            f" {str(parts.sharpness)[:100]}"
         )
     try:
         check_codes(parts.source_codes, parts.bits)

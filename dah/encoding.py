@@ -12,6 +12,7 @@ from dah.codes import pack, unpack
 from dah.data.tasks import Lists
 from dah.distributed import gather, own_share
 from dah.domains import domain_error
+from dah.errors import UserError
 from dah.linalg import centred, row_space
 from dah.losses import category_log_probabilities
 from dah.networks import Network
@@ -36,7 +37,8 @@ def activations(
     """fc7 and u of all rows of `inputs`, in evaluation mode, `view` applied to each batch.
 
     `network` is a ``Network`` or the ``Head`` of one with an fc7 of its own. Within a
-    ``process_group`` each process computes its share of the rows; all get the whole.
+    ``process_group`` each process computes its share of the rows; all get the whole. Raises
+    ``UserError`` where one is not finite: a code of it would be a guess.
     """
     network.eval()
     fc7, u = [], []
@@ -44,10 +46,19 @@ def activations(
         outputs = network(view(batch))
         fc7.append(outputs.layers[-2].float())
         u.append(outputs.u.float())
-    return Activations(*(gather(torch.cat(part), len(inputs)).cpu().numpy() for part in (fc7, u)))
+    both = [gather(torch.cat(part), len(inputs)).cpu().numpy() for part in (fc7, u)]
+    finite = [np.isfinite(part).all(axis=1) for part in both]
+    if not np.all(finite):
+        raise UserError(
+            f"the trained network's outputs are not finite for {np.sum(~np.all(finite, axis=0))} of"
+            f" {len(inputs)} images; lower train.learning_rate and train again"
+        )
+    return Activations(*both)
 
 
-def probabilities(ut: np.ndarray, us: np.ndarray, ys: np.ndarray, categories: int) -> np.ndarray:
+def probabilities(
+    ut: np.ndarray, us: np.ndarray, ys: np.ndarray, sharpness: float, categories: int
+) -> np.ndarray:
     """Category probabilities float32 ``(n_t, C)`` of target outputs or signs (eq. 6), in blocks.
 
     Outputs float ``(n_t, bits)`` and ``(n_s, bits)``, labels int64 ``(n_s,)``; all source images
@@ -55,14 +66,19 @@ def probabilities(ut: np.ndarray, us: np.ndarray, ys: np.ndarray, categories: in
     """
     source, labels = torch.from_numpy(us), torch.from_numpy(ys)
     blocks = [
-        category_log_probabilities(block, source, labels, categories).exp()
+        category_log_probabilities(block, source, labels, sharpness, categories).exp()
         for block in torch.from_numpy(ut).split(QUERIES_AT_ONCE)
     ]
     return torch.cat(blocks).numpy()
 
 
 def codes_of(
-    source: Activations, target: Activations, lists: Lists, network: Network, seed: int
+    source: Activations,
+    target: Activations,
+    lists: Lists,
+    network: Network,
+    sharpness: float,
+    seed: int,
 ) -> Codes:
     """What is exported of a trained network: codes and probabilities by eq. 6, or a softmax's.
 
@@ -76,8 +92,8 @@ def codes_of(
     else:
         source_codes, target_codes = pack(source.u), pack(target.u)
         signs = unpack(source_codes, bits), unpack(target_codes, bits)
-        shares = probabilities(signs[1], signs[0], ys, categories)
-        real = probabilities(target.u, source.u, ys, categories)
+        shares = probabilities(signs[1], signs[0], ys, sharpness, categories)
+        real = probabilities(target.u, source.u, ys, sharpness, categories)
     components = principal_components(source.fc7, target.fc7)
     return Codes(
         bits=0 if softmax else bits,

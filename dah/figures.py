@@ -1,5 +1,6 @@
 """Figures of methods, tasks and runs: how they are arranged, their means and deviations."""
 
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -8,11 +9,22 @@ Figures = dict[str, dict[str, float]]
 DomainFigures = dict[str, dict[str, float | str]]
 
 
+LEFT_OUT = "not_finite"
+
+
 def by_figure(methods: Mapping[str, Mapping[str, float]]) -> Figures:
-    """``{method: {figure: value}}`` turned into ``{figure: {method: value}}``, six decimals."""
+    """``{method: {figure: value}}`` turned into ``{figure: {method: value}}``, six decimals.
+
+    What is not finite is left out, so that no figure ends a run; LEFT_OUT counts how many of a
+    method's are missing for that.
+    """
     figures: Figures = {}
     for method, values in methods.items():
         for figure, value in values.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                counts = figures.setdefault(LEFT_OUT, {})
+                counts[method] = counts.get(method, 0) + 1
+                continue
             kept = round(value, 6) if isinstance(value, float) else value
             figures.setdefault(figure, {})[method] = kept
     return figures

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from dah import losses
+from dah.mmd import MK_MMD
 from dah.networks import Outputs
 from dah.networks.adversary import domain_loss, reversal_weight
 from dah.params import Dah, Softmax
@@ -38,17 +39,18 @@ def hash_terms(batch: Batch, p: Dah) -> dict[str, Tensor]:
     """
     source, target, y = batch.source, batch.target, batch.y
     sides = [source.u] if target is None else [source.u, target.u]
-    terms = {"hash": losses.supervised_hash_loss(source.u, y, p.like_weight)}
+    terms = {"hash": losses.supervised_hash_loss(source.u, y, p.like_weight, p.sharpness)}
     if p.quantization:
         terms["quantization"] = p.quantization * sum(losses.quantization_loss(u) for u in sides)
     if target is not None and p.gamma:
-        terms["mmd"] = p.gamma * multi_layer_mmd(source, target, p.mmd_layers)
+        terms["mmd"] = p.gamma * multi_layer_mmd(source, target, p.mmd_estimate, p.mmd_layers)
     if target is not None and p.eta:
-        terms["entropy"] = p.eta * losses.target_entropy(target.u, source.u, y, batch.categories)
+        sides = target.u, source.u, y
+        terms["entropy"] = p.eta * losses.target_entropy(*sides, p.sharpness, batch.categories)
     return terms
 
 
-def softmax_terms(batch: Batch, method: str, p: Softmax) -> dict[str, Tensor]:
+def softmax_terms(batch: Batch, method: str, p: Softmax, mmd_estimate: str) -> dict[str, Tensor]:
     """Cross-entropy of the source's categories, and what brings the domains together.
 
     source:  1/n sum_i -log softmax(u_i)_{y_i}
@@ -57,7 +59,7 @@ def softmax_terms(batch: Batch, method: str, p: Softmax) -> dict[str, Tensor]:
     """
     terms = {"softmax": cross_entropy(batch.source.u, batch.y)}
     if method == "dan":
-        terms["mmd"] = p.mmd * multi_layer_mmd(batch.source, batch.target)
+        terms["mmd"] = p.mmd * multi_layer_mmd(batch.source, batch.target, mmd_estimate)
     if method == "dann":
         sides = (outputs.layers[-2] for outputs in (batch.source, batch.target))
         weight = reversal_weight(batch.progress)
@@ -71,7 +73,7 @@ def terms_of(method: str, batch: Batch, dah: Dah, softmax: Softmax) -> dict[str,
     dah-e has no entropy, noda no adaptation at all (gamma = eta = 0).
     """
     if method in SOFTMAX:
-        return softmax_terms(batch, method, softmax)
+        return softmax_terms(batch, method, softmax, dah.mmd_estimate)
     if method == "dah-e":
         dah = replace(dah, eta=0.0)
     if method == "noda":
@@ -79,11 +81,13 @@ def terms_of(method: str, batch: Batch, dah: Dah, softmax: Softmax) -> dict[str,
     return hash_terms(batch, dah)
 
 
-def multi_layer_mmd(source: Outputs, target: Outputs, last: int | None = None) -> Tensor:
+def multi_layer_mmd(
+    source: Outputs, target: Outputs, estimate: str, last: int | None = None
+) -> Tensor:
     """M: the sum over layers, all or the `last` ones, of the squared MK-MMD (eq. 1)."""
     first = 0 if last is None else -last
     pairs = zip(source.layers[first:], target.layers[first:], strict=True)
-    return sum(losses.mk_mmd(xs, xt) for xs, xt in pairs)
+    return sum(MK_MMD[estimate](xs, xt) for xs, xt in pairs)
 
 
 def sees_target(method: str) -> bool:

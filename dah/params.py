@@ -40,7 +40,9 @@ class Backbone:
 class Dah:
     bits: Annotated[int, AtLeast(1), AtMost(1024)]
     samples_per_class: Count
+    sharpness: Annotated[float, Above(0), AtMost(1024)]
     gamma: Weight
+    mmd_estimate: Literal["quadratic", "linear"]
     mmd_layers: Count
     eta: Weight
     like_weight: Positive
@@ -145,10 +147,10 @@ class Params:
                 "dataset.path is null, but dataset.name is 'folder'; set it to the folder or"
                 " archive that holds <domain>/<category>/<image>"
             )
-        if self.backbone.weights == "letters" and self.backbone.name != "lenet":
+        if self.backbone.weights in ("letters", "train") and self.backbone.name != "lenet":
             raise UserError(
-                f"backbone.weights is 'letters', which pretrain lenet, not {self.backbone.name!r};"
-                " set it to imagenet or to a file"
+                f"backbone.weights is {self.backbone.weights!r}, which is for lenet, not for"
+                f" {self.backbone.name!r}; set it to imagenet or to a file"
             )
         lists = {key: getattr(self, key) for key in ("domains", "tasks", "methods")}
         lists["train.seeds"] = self.train.seeds

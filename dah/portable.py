@@ -40,7 +40,7 @@ class Portable(nn.Module):
     Eq. 6 from codes, with sums over categories as a product with M, the mean over each category's
     source images, so that it needs no scatter:
 
-        p_ij = sum_k exp(<h_i, h_k> - max_k <h_i, h_k>) M_kj / sum over j
+        p_ij = sum_k exp(z_ik - max_k z_ik) M_kj / sum over j,   z_ik = sharpness / d <h_i, h_k>
 
     Categories whose share is below float32's smallest number get 0.
     """
@@ -54,7 +54,7 @@ class Portable(nn.Module):
         members = nn.functional.one_hot(labels, len(parts.categories)).float()
         self.register_buffer("means", members / members.sum(dim=0).clamp_min(1))
         signs = torch.from_numpy(unpack(parts.source_codes, parts.bits))
-        self.register_buffer("source", signs)
+        self.register_buffer("source", parts.sharpness / parts.bits * signs)
         self.register_buffer("places", torch.tensor(PLACES, dtype=torch.int32))
         self.edge = (parts.size - self.network.input_size) // 2
         self.padding = -parts.bits % 8

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dah.evaluation import NEAREST, ORACLES
-from dah.figures import DomainFigures, Figures
+from dah.figures import LEFT_OUT, DomainFigures, Figures
 from dah.published import TABLES, published
 
 DOMAIN_TITLES = {
@@ -36,6 +36,7 @@ TITLES = {
     "collisions": ("Collisions", "share of target images whose code another one has"),
     "domain_error": ("Domain error", "of a linear classifier on fc7; 0.5: domains look alike"),
     "a_distance": ("A-distance", "2 (1 - 2 domain error): 0 where domains look alike"),
+    LEFT_OUT: ("Figures left out", "how many were not finite"),
 }
 
 

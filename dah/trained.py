@@ -58,7 +58,7 @@ def completed(
 ) -> EncoderParts:
     """The encoder of a network that ``read_model`` gave; errors as of ``gather``."""
     try:
-        shape = {name: config[name] for name in SHAPE}
+        shape, sharpness = {name: config[name] for name in SHAPE}, config["sharpness"]
     except KeyError as error:
         raise UserError(
             f"{model}: expected a trained network of this project, found a model without {error}"
@@ -71,7 +71,8 @@ def completed(
             f" {folders.lists}, found others; run `dvc repro`"
         )
     size = stored_size(folders.images, codes.source_ids[0])
-    parts = EncoderParts(state, shape, size, lists.categories, codes.source, lists.source_labels)
+    source = codes.source, lists.source_labels
+    parts = EncoderParts(state, shape, size, lists.categories, *source, sharpness)
     check_parts(model, parts)
     return parts
 

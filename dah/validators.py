@@ -80,19 +80,25 @@ def domain_odds(fc7_source: np.ndarray, fc7_target: np.ndarray, seed: int) -> np
 
     ``p(t | x) / p(s | x)``, float64 ``(n_s,)``, of the classifier and the folds of
     ``domain_error``, which weighs the domains alike, each image by a classifier that has not seen
-    it. Features float ``(n, D)``. You et al., ICML 2019, eq. 6.
+    it. Within 1/n and n of the n images: so many tell no greater odds, and where a classifier tells
+    the domains apart without error, its own grow past any number. Features float ``(n, D)``.
+    You et al., ICML 2019, eq. 6.
     """
-    X = np.concatenate([fc7_source, fc7_target])
+    X = np.concatenate([fc7_source, fc7_target]).astype(np.float64)
     y = np.repeat([0, 1], [len(fc7_source), len(fc7_target)])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     log_odds = cross_val_predict(domain_classifier(), X, y, cv=folds, method="decision_function")
-    return np.exp(log_odds[: len(fc7_source)])
+    most = np.log(len(y))
+    return np.exp(log_odds[: len(fc7_source)].clip(-most, most))
 
 
-def left_out_log_probabilities(u: np.ndarray, y: np.ndarray, categories: int) -> np.ndarray:
+def left_out_log_probabilities(
+    u: np.ndarray, y: np.ndarray, sharpness: float, categories: int
+) -> np.ndarray:
     """log p_ij of the source's own images by eq. 6, each compared with all images but itself.
 
-        p_ij = mean_{k != i} exp<u_i, u_k^j> / sum_l mean_{k != i} exp<u_i, u_k^l>
+        p_ij = mean_{k != i} exp z(u_i, u_k^j) / sum_l mean_{k != i} exp z(u_i, u_k^l)
+        z = sharpness / d <., .>
 
     An image compared with itself would always find its category; the only image of a category
     cannot, and has p = 0 there. Outputs float ``(n_s, bits)``, labels int64 ``(n_s,)`` in
@@ -108,7 +114,7 @@ def left_out_log_probabilities(u: np.ndarray, y: np.ndarray, categories: int) ->
     log_p = np.empty((len(u), categories))
     for start in range(0, len(u), ROWS_AT_ONCE):
         rows = np.arange(start, min(start + ROWS_AT_ONCE, len(u)))
-        inner = u[rows] @ u.T
+        inner = sharpness / u.shape[1] * u[rows] @ u.T
         inner[np.arange(len(rows)), rows] = -np.inf
         log_p[rows] = np.logaddexp.reduceat(inner[:, order], starts, axis=1)
     others = counts - (y[:, None] == np.arange(categories))
@@ -123,7 +129,12 @@ def log_softmax(scores: np.ndarray) -> np.ndarray:
 
 
 def validation_figures(
-    codes: Codes, source: Activations, target: Activations, labels: np.ndarray, seed: int
+    codes: Codes,
+    source: Activations,
+    target: Activations,
+    labels: np.ndarray,
+    sharpness: float,
+    seed: int,
 ) -> dict[str, float]:
     """All validators of one exported run, by name, and what the network makes of its own source.
 
@@ -141,7 +152,7 @@ def validation_figures(
         return figures
     categories = p.shape[1]
     if codes.bits:
-        log_p = left_out_log_probabilities(source.u, labels, categories)
+        log_p = left_out_log_probabilities(source.u, labels, sharpness, categories)
     else:
         log_p = log_softmax(source.u)
     figures |= {

@@ -1,4 +1,4 @@
-"""Provide the pretrained trunk: LeNet trained here on printed letters, or weights from outside."""
+"""Provide the pretrained trunk: the one that ships with dah, weights from outside, or a new LeNet."""
 
 from argparse import Namespace
 
@@ -30,7 +30,7 @@ def main(params: Params, given: Namespace) -> None:
     options = params.backbone
     torch.manual_seed(options.seed)
     trunk = build_trunk(options.name)
-    if options.weights == "letters":
+    if options.weights == "train":
         learn_letters(trunk, params)
     else:
         load_weights(trunk, options.name, options.weights)

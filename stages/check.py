@@ -34,7 +34,7 @@ def main(params: Params, given: Namespace) -> None:
             )
     if path is not None and not exists(path):
         raise UserError(f"dataset.path: there is no {path[:200]!r}; set it to an archive or folder")
-    if params.backbone.weights != "letters":
+    if params.backbone.weights != "train":
         check_source(params.backbone.name, params.backbone.weights)
     with torch.device("meta"):  # shapes without memory
         trunk = build_trunk(params.backbone.name)

@@ -24,6 +24,7 @@ def main(params: Params, given: Namespace) -> None:
     use_threads(params.train.threads)
     device, finetune = choose_device(params.train.device), params.train.finetune
     lists, domains = read_lists(given.lists), params.domains_of(given.task)
+    sharpness = params.dah.sharpness
     sides, figures = None, {}
     title, silent = f"encode {given.task}", not is_first()
     for method in (bar := tqdm(params.methods, title, unit="method", disable=silent)):
@@ -36,10 +37,10 @@ def main(params: Params, given: Namespace) -> None:
         encoder, view = network.learner(finetune), plain_view(finetune, size)
         source, target = (activations(encoder, side, view) for side in sides)
         if is_first():
-            codes = codes_of(source, target, lists, network, given.seed)
+            codes = codes_of(source, target, lists, network, sharpness, given.seed)
             write_codes(given.out / f"{method}.h5", codes)
             figures[method] = validation_figures(
-                codes, source, target, lists.source_labels, given.seed
+                codes, source, target, lists.source_labels, sharpness, given.seed
             )
     if is_first():
         write_json(given.validation, by_figure(figures))

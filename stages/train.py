@@ -51,7 +51,8 @@ def main(params: Params, given: Namespace) -> None:
                 live.log_metric(name, value)
             bar.set_postfix(objective=record["objective"])
             live.next_step()
-    config = {"trunk": params.backbone.name, "method": given.method, **network.shape}
+    told = {"method": given.method, "sharpness": params.dah.sharpness}
+    config = {"trunk": params.backbone.name, **told, **network.shape}
     write_model(given.out, network.state_dict(), config)
 
 

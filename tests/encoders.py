@@ -32,13 +32,16 @@ def parts(seed=0, bits=BITS, trunk="lenet", size=SIZE):
         categories=CATEGORIES,
         source_codes=np.packbits(rng.integers(0, 2, (9, bits), np.uint8), axis=1),
         source_labels=np.array([0, 1, 2, 0, 1, 2, 0, 0, 1]),
+        sharpness=10.0,
     )
 
 
 def pipeline(folder, given, task="studio-street", *between):
     """The folders that the pipeline leaves; returns the network's file."""
     network = folder.joinpath("models", task, *between, "dah.pt")
-    write_model(network, given.state, {**given.shape, "method": "dah"})
+    write_model(
+        network, given.state, {**given.shape, "method": "dah", "sharpness": given.sharpness}
+    )
     ids = [f"s{row}" for row in range(len(given.source_labels))]
     listed = Task(given.categories, given.source_labels, np.array([0]), ["query"])
     write_task(listed, ids, ["t0"], folder / "tasks" / task, folder / "truth.csv")

@@ -1,6 +1,7 @@
 """Costs of stages: one changes, the others stay, and those of other runs go."""
 
 import numpy as np
+import pytest
 
 from dah.costs import keep_costs, peak_mebibytes, record_cost
 from dah.tables import read_json
@@ -34,3 +35,22 @@ def test_the_peak_grows_with_what_is_held():
     held = np.ones(before * 2**17 + 100 * 2**17)
     assert peak_mebibytes() >= before + 90
     assert held[0] == 1
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[]", b'{"seconds": {"train": null}}'])
+def test_a_damaged_file_of_costs_ends_no_stage(tmp_path, capsys, content):
+    """A stage that trained for hours is not lost for it: the costs begin anew, with a word."""
+    path = tmp_path / "cost.json"
+    path.write_bytes(content)
+    keep_costs(path, {"a"})
+    record_cost(path, "train@a", 5)
+    assert read_json(path)["seconds"] == {"train@a": 5}
+    assert "the costs begin anew" in capsys.readouterr().out
+
+
+def test_costs_that_cannot_be_written_end_no_stage(tmp_path, capsys):
+    """A folder stands where the file should be."""
+    path = tmp_path / "cost.json"
+    (path / "in the way").mkdir(parents=True)
+    record_cost(path, "train@a", 5)
+    assert "cost.json: cannot be written" in capsys.readouterr().out

@@ -133,7 +133,7 @@ def deep(method, Xs, Xt, lists, labels, bits, per_category):
     learnt = fit(Training(network.head, *data, lambda x, *_: x, *terms))
     assert finite(list(learnt))
     sides = (activations(network.head, torch.from_numpy(X), lambda x: x) for X in (Xs, Xt))
-    codes = codes_of(*sides, lists, network, 0)
+    codes = codes_of(*sides, lists, network, DEFAULT.dah.sharpness, 0)
     assert finite([codes.probabilities, codes.probabilities_real])
     assert finite([codes.components_source, codes.components_target])
     measured(codes, labels)

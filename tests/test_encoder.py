@@ -49,7 +49,7 @@ def test_codes_are_those_of_the_network_one_by_one(encoder, tmp_path):
 
 
 def test_probabilities_are_eq_6_of_the_codes(encoder):
-    """p_ij = mean_k exp <h_i, h_k^j>, over the sum of these, in plain loops."""
+    """p_ij = mean_k exp(10 / d <h_i, h_k^j>), over the sum of these, in plain loops."""
     codes = np.array([[0b10110011, 0b01010000], [0, 0]], np.uint8)
     given = encoder.parts
     signs = [[1 if b else -1 for b in np.unpackbits(code)[:BITS]] for code in given.source_codes]
@@ -59,7 +59,7 @@ def test_probabilities_are_eq_6_of_the_codes(encoder):
         for category in range(3):
             chosen = [s for s, y in zip(signs, given.source_labels, strict=True) if y == category]
             inner = [sum(a * b for a, b in zip(h, s, strict=True)) for s in chosen]
-            means.append(np.mean(np.exp(np.array(inner, float))))
+            means.append(np.mean(np.exp(10 / BITS * np.array(inner))))
         assert_allclose(row, np.array(means) / np.sum(means), rtol=1e-5)
 
 

@@ -150,9 +150,9 @@ def test_blocks_of_probabilities_are_one_whole(monkeypatch):
     rng = np.random.default_rng(0)
     ut, us = (rng.standard_normal((n, 4)).astype(np.float32) for n in (5, 9))
     ys = np.arange(9) % 3
-    whole = probabilities(ut, us, ys, 3)
+    whole = probabilities(ut, us, ys, 16.0, 3)
     monkeypatch.setattr("dah.encoding.QUERIES_AT_ONCE", 2)
-    assert_allclose(probabilities(ut, us, ys, 3), whole, rtol=1e-6)
+    assert_allclose(probabilities(ut, us, ys, 16.0, 3), whole, rtol=1e-6)
     assert_allclose(whole.sum(axis=1), 1, rtol=1e-6)
 
 

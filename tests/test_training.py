@@ -11,13 +11,13 @@ import torch
 from torch.nn.functional import softplus
 from torch.testing import assert_close
 
-from dah import losses, params
+from dah import params
 from dah.data.augment import as_float, augment, centre_crop, colour_deviation
 from dah.data.batches import SourceBatches, target_batches
 from dah.devices import choose_device, use_precision
 from dah.errors import UserError
-from dah.losses import mk_mmd
 from dah.methods import SOFTMAX, Batch, multi_layer_mmd, sees_target, terms_of
+from dah.mmd import MK_MMD
 from dah.networks import Head, Network, Outputs, build_trunk
 from dah.networks.adversary import Critic, reversal_weight
 from dah.optimiser import learning_rate, optimiser
@@ -232,12 +232,15 @@ def test_the_softmax_loss_is_the_mean_negative_log_share():
     assert_close(terms["softmax"].item(), total)
 
 
-def test_dan_and_dah_share_one_discrepancy():
-    """M is summed over the layers; DAN weighs it by its own constant."""
-    batch = batch_of("dan")
+@pytest.mark.parametrize("estimate", MK_MMD)
+def test_dan_and_dah_share_one_discrepancy(estimate):
+    """M is summed over the layers, by the estimate chosen; each weighs it by its own constant."""
+    batch, chosen = batch_of("dan"), replace(DEFAULT.dah, mmd_estimate=estimate)
     pairs = zip(batch.source.layers, batch.target.layers, strict=True)
-    expected = DEFAULT.softmax.mmd * sum(mk_mmd(xs, xt) for xs, xt in pairs)
-    assert_close(terms_of("dan", batch, DEFAULT.dah, DEFAULT.softmax)["mmd"], expected)
+    total = sum(MK_MMD[estimate](xs, xt) for xs, xt in pairs)
+    for method, weight in (("dan", DEFAULT.softmax.mmd), ("dah", chosen.gamma)):
+        terms = terms_of(method, batch_of(method), chosen, DEFAULT.softmax)
+        assert_close(terms["mmd"], weight * total)
 
 
 def test_the_adversary_acts_on_fc7_in_reverse():
@@ -271,10 +274,11 @@ def test_the_adversary_acts_on_fc7_in_reverse():
 def test_the_discrepancy_counts_the_last_layers():
     """One: fc8 alone; three and more: all; the sum is over the layers."""
     source, target = outputs(6, 1), outputs(6, 2)
-    each = [losses.mk_mmd(xs, xt) for xs, xt in zip(source.layers, target.layers, strict=True)]
+    linear = MK_MMD["linear"]
+    each = [linear(xs, xt) for xs, xt in zip(source.layers, target.layers, strict=True)]
     for last, expected in ((1, each[2]), (2, each[1] + each[2]), (3, sum(each)), (9, sum(each))):
-        assert_close(multi_layer_mmd(source, target, last), expected)
-    assert_close(multi_layer_mmd(source, target), sum(each))
+        assert_close(multi_layer_mmd(source, target, "linear", last), expected)
+    assert_close(multi_layer_mmd(source, target, "linear"), sum(each))
 
 
 def test_the_reversal_grows_from_nothing_to_one():

@@ -125,7 +125,8 @@ def blobs(n_s, n_t, width, shift, seed=0):
 def test_domain_odds_equal_a_loop_over_folds():
     """p(t | x) / p(s | x) of five classifiers, each asked for what it has not seen."""
     source, target = blobs(40, 25, 3, 1.0)
-    X, y = np.concatenate([source, target]), np.repeat([0, 1], [40, 25])
+    X = np.concatenate([source, target]).astype(np.float64)
+    y = np.repeat([0, 1], [40, 25])
     expected = np.empty(65)
     for train, rest in StratifiedKFold(5, shuffle=True, random_state=3).split(X, y):
         scale = StandardScaler().fit(X[train])
@@ -168,7 +169,7 @@ def test_left_out_probabilities_equal_loops(monkeypatch, block):
     """Unequal categories in any order, one of them a single image, whatever the block."""
     monkeypatch.setattr(validators, "ROWS_AT_ONCE", block)
     u, y = RNG.standard_normal((9, 4)), np.array([2, 0, 0, 2, 1, 0, 0, 3, 1])
-    log_p = left_out_log_probabilities(u, y, 4)
+    log_p = left_out_log_probabilities(u, y, 4, 4)
     assert_allclose(np.exp(log_p), loop_left_out(u, y, 4), rtol=1e-12)
     assert log_p[7, 3] == -np.inf
 
@@ -177,17 +178,19 @@ def test_left_out_probabilities_are_those_of_the_rest():
     """What ``probabilities`` says of an image when the source is all the others."""
     u = RNG.uniform(-1, 1, (12, 16)).astype(np.float32)
     y = np.arange(12) % 3
-    left_out = np.exp(left_out_log_probabilities(u, y, 3))
+    left_out = np.exp(left_out_log_probabilities(u, y, 9.0, 3))
     for i in range(12):
         rest = np.arange(12) != i
-        assert_allclose(left_out[i], probabilities(u[i : i + 1], u[rest], y[rest], 3)[0], rtol=1e-5)
+        assert_allclose(
+            left_out[i], probabilities(u[i : i + 1], u[rest], y[rest], 9.0, 3)[0], rtol=1e-5
+        )
 
 
 def test_an_image_does_not_vouch_for_itself():
     """Long codes at random know nothing, though each is most like itself."""
     u = RNG.choice([-1.0, 1.0], (400, 64))
     y = np.arange(400) % 10
-    log_p = left_out_log_probabilities(u, y, 10)
+    log_p = left_out_log_probabilities(u, y, 64, 10)
     assert np.isfinite(log_p).all()
     assert np.mean(log_p.argmax(axis=1) == y) < 0.25
 
@@ -195,7 +198,7 @@ def test_an_image_does_not_vouch_for_itself():
 def test_a_category_without_images_is_refused():
     """Its number is named."""
     with pytest.raises(ValueError, match="category 1 has no image"):
-        left_out_log_probabilities(np.ones((4, 2)), np.array([0, 0, 2, 2]), 3)
+        left_out_log_probabilities(np.ones((4, 2)), np.array([0, 0, 2, 2]), 2, 3)
 
 
 def test_log_softmax_by_hand():
@@ -207,7 +210,7 @@ def test_log_softmax_by_hand():
 def export(bits, u_source, u_target, labels, categories, fc7):
     """Codes of a run and its activations."""
     if bits:
-        p = probabilities(u_target, u_source, labels, categories)
+        p = probabilities(u_target, u_source, labels, 10.0, categories)
     else:
         p = np.exp(log_softmax(u_target))
     names = [[f"{side}{i}" for i in range(len(x))] for side, x in zip("st", fc7, strict=True)]
@@ -222,9 +225,9 @@ def test_figures_are_the_validators_of_an_export(bits):
     fc7, labels = blobs(30, 20, 3, 0.3), np.arange(30) % 3
     u = [RNG.uniform(-1, 1, (n, bits or 3)).astype(np.float32) for n in (30, 20)]
     codes, source, target = export(bits, *u, labels, 3, fc7)
-    figures = validation_figures(codes, source, target, labels, seed=1)
+    figures = validation_figures(codes, source, target, labels, 10.0, seed=1)
     p = codes.probabilities_real
-    log_p = left_out_log_probabilities(u[0], labels, 3) if bits else log_softmax(u[0])
+    log_p = left_out_log_probabilities(u[0], labels, 10.0, 3) if bits else log_softmax(u[0])
     loss = [-log_p[i, labels[i]] for i in range(30)]
     right = [int(log_p[i].argmax()) == labels[i] for i in range(30)]
     expected = {
@@ -243,10 +246,10 @@ def test_figures_of_single_images_leave_the_source_out():
     """Categories of one image each: nothing to compare them with, and nothing infinite."""
     fc7, labels = blobs(6, 6, 2, 0.0), np.arange(6)
     u = [RNG.uniform(-1, 1, (6, 8)).astype(np.float32) for _ in range(2)]
-    figures = validation_figures(*export(8, *u, labels, 6, fc7), labels, seed=0)
+    figures = validation_figures(*export(8, *u, labels, 6, fc7), labels, 10.0, seed=0)
     assert "source_accuracy" not in figures
     labels = np.array([0, 0, 0, 1, 1, 2])
-    figures = validation_figures(*export(8, *u, labels, 3, fc7), labels, seed=0)
+    figures = validation_figures(*export(8, *u, labels, 3, fc7), labels, 10.0, seed=0)
     assert np.isfinite(list(figures.values())).all()
 
 
@@ -255,7 +258,9 @@ def test_a_method_that_does_not_classify_has_the_domain_error():
     fc7, u = blobs(6, 6, 2, 0.0), np.ones((6, 8), np.float32)
     codes, source, target = export(8, u, u, np.zeros(6, int), 1, fc7)
     bare = replace(codes, probabilities_real=None)
-    assert validation_figures(bare, source, target, np.zeros(6, int), 0) == {"domain_error": 0.25}
+    assert validation_figures(bare, source, target, np.zeros(6, int), 10.0, 0) == {
+        "domain_error": 0.25
+    }
 
 
 def test_without_a_domain_error_there_is_no_embedded_risk():
@@ -263,6 +268,6 @@ def test_without_a_domain_error_there_is_no_embedded_risk():
     fc7, u = blobs(6, 3, 2, 0.0), [np.ones((n, 8), np.float32) for n in (6, 3)]
     labels = np.array([0, 0, 0, 1, 1, 1])
     codes, *sides = export(8, *u, labels, 2, fc7)
-    figures = validation_figures(replace(codes, domain_error=None), *sides, labels, seed=0)
+    figures = validation_figures(replace(codes, domain_error=None), *sides, labels, 10.0, seed=0)
     assert {"source_accuracy", "entropy"} <= figures.keys()
     assert not {"embedded_risk", "domain_error"} & figures.keys()

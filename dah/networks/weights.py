@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dah.errors import UserError
 from dah.tensors import is_weight, load_tensors
 
+LETTERS = Path(__file__).with_name("letters.pt")  # LeNet's, made by backbone.weights: train
 VGG_F_ADDRESS = "https://www.vlfeat.org/matconvnet/models/imagenet-vgg-f.mat"
 
 
@@ -25,7 +26,7 @@ def check_source(name: str, source: str) -> None:
         )
     if source == "imagenet" and name == "lenet":
         raise UserError("there are no ImageNet weights of lenet; set backbone.weights to letters")
-    if source != "imagenet" and not _is_file(source):
+    if source not in ("imagenet", "letters") and not _is_file(source):
         where = f"get {VGG_F_ADDRESS}, or " if name == "vgg_f" else ""
         raise UserError(
             f"backbone.weights: {source[:200]} is not a file; {where}set it to a file of weights"
@@ -43,14 +44,18 @@ def _is_file(source: str) -> bool:
 def load_weights(trunk: nn.Module, name: str, source: str | Path) -> None:
     """Fill a trunk built by ``build_trunk(name)`` with pretrained weights, in place.
 
-    `source` is ``imagenet``, torchvision's published weights by download, or a local file: a
+    `source` is ``letters``, the weights of ``lenet`` that come with this library, ``imagenet``,
+    torchvision's published weights by download, or a local file: a
     ``state_dict`` in torchvision's names, with or without the classifier, possibly under the key
     ``state_dict`` or ``model`` or saved from ``DataParallel``; for ``vgg_f`` also MatConvNet's
     ``imagenet-vgg-f.mat``. Only tensors are read, never code. Raises ``UserError`` where there is
     no such download or file, and for missing, unknown, misshapen or non-finite weights.
     """
     check_source(name, str(source))
-    state = _published(name) if source == "imagenet" else _read(Path(source).expanduser(), name)
+    if source == "imagenet":
+        state = _published(name)
+    else:
+        state = _read(LETTERS if source == "letters" else Path(source).expanduser(), name)
     place = f"ImageNet weights of {name}" if source == "imagenet" else str(source)
     model = getattr(trunk, "model", trunk)
     state = _without_classifier(state, getattr(trunk, "left_out", None))

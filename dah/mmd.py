@@ -1,0 +1,139 @@
+"""MK-MMD: how far two samples of activations are apart, by two unbiased estimates (eq. 1, 2).
+
+    M = E k(s, s') + E k(t, t') - 2 E k(s, t)
+    k(x, y) = 1/17 sum over q = -8 ... 8 of exp(-||x - y||^2 / (2^q sigma))
+
+sigma is the median of the squared distances that the estimate uses, a constant for the gradient, so
+that M does not know the unit of its inputs. Both are scalars of the inputs' dtype, differentiable,
+finite for finite inputs, and may be negative. Gretton et al., NIPS 2012, for the estimates; Long et
+al., ICML 2015, for the kernels.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+OCTAVES = range(-8, 9)
+ROUNDING = 4  # distances below so many units in the last place of the squares are none
+SMALLEST_SIGMA = 1e-30  # of equal activations: 2^8 / sigma must stay finite in float32
+
+
+def quadratic_mk_mmd(xs: Tensor, xt: Tensor) -> Tensor:
+    """M over all pairs: the estimate of least variance, in time quadratic in the batch.
+
+        1/(n (n - 1)) sum_{i != j} k(s_i, s_j) + 1/(m (m - 1)) sum_{i != j} k(t_i, t_j)
+        - 2/(n m) sum_ij k(s_i, t_j)
+
+    Distances come from one Gram matrix of both samples, ``(n + m, n + m)``, centred so that a
+    common offset costs no digits. Activations float ``(n, D)`` and ``(m, D)``. Raises ValueError
+    for fewer than two rows or different widths.
+    """
+    if xs.ndim != 2 or xt.ndim != 2 or xs.shape[1] != xt.shape[1] or min(len(xs), len(xt)) < 2:
+        raise ValueError(
+            f"source and target need two rows each and one width, found {tuple(xs.shape)} and"
+            f" {tuple(xt.shape)}"
+        )
+    n, m = len(xs), len(xt)
+    x = torch.cat([xs, xt])
+    x = x - x.detach().mean(dim=0)
+    gram = x @ x.T
+    norms = gram.diagonal()
+    sums = norms[:, None] + norms
+    squared = sums - 2 * gram
+    lost = squared.detach() <= ROUNDING * torch.finfo(x.dtype).eps * sums.detach()
+    squared = squared.masked_fill(lost, 0)
+    i, j = torch.triu_indices(n + m, n + m, 1, device=x.device)
+    k = _Kernels.apply(squared, squared.detach()[i, j].median())
+    weights = k.new_full((n + m, n + m), -1 / (n * m))
+    weights[:n, :n] = 1 / (n * (n - 1))
+    weights[n:, n:] = 1 / (m * (m - 1))
+    return (weights.fill_diagonal_(0) * k).sum()
+
+
+def linear_mk_mmd(xs: Tensor, xt: Tensor) -> Tensor:
+    """M over quadruples, as in the paper: in time linear in the batch, with far more variance.
+
+        mean over quadruples (s1, s2, t1, t2) of k(s1, s2) + k(t1, t2) - k(s1, t2) - k(s2, t1)
+
+    A quadruple holds rows i and i + n/2 of both samples, whose rows must be in random order; the
+    last row of an odd batch is left out. Activations float ``(n, D)`` each. Raises ValueError for
+    fewer than two rows or different shapes.
+    """
+    if xs.shape != xt.shape or xs.ndim != 2 or len(xs) < 2:
+        raise ValueError(
+            f"source and target need one shape (n, D) with n >= 2, found {tuple(xs.shape)} and"
+            f" {tuple(xt.shape)}: draw as many target images as source images"
+        )
+    squared = _QuadrupleDistances.apply(xs, xt)
+    k = _Kernels.apply(squared, squared.detach().median())
+    return (k[0] + k[1] - k[2] - k[3]).mean()
+
+
+MK_MMD: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "quadratic": quadratic_mk_mmd,
+    "linear": linear_mk_mmd,
+}
+
+
+class _Kernels(torch.autograd.Function):
+    """k of squared distances, their shape kept, octave by octave; sigma has no gradient.
+
+    Each octave is the square of the one before it, but for every fourth, which is computed anew, so
+    that rounding is not squared more often.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, squared: Tensor, sigma: Tensor) -> Tensor:
+        sigma = sigma.clamp_min(SMALLEST_SIGMA)
+        k, slope = torch.zeros_like(squared), torch.zeros_like(squared)
+        for place, octave in enumerate(reversed(OCTAVES)):
+            rate = -(2.0**-octave) / sigma
+            of_octave = of_octave.square_() if place % 4 else (rate * squared).exp_()
+            k += of_octave
+            slope.addcmul_(of_octave, rate)
+        ctx.save_for_backward(slope.div_(len(OCTAVES)))
+        return k.div_(len(OCTAVES))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (slope,) = ctx.saved_tensors
+        return gradient * slope, None
+
+
+class _QuadrupleDistances(torch.autograd.Function):
+    """||s1 - s2||^2, ||t1 - t2||^2, ||s1 - t2||^2, ||s2 - t1||^2 of all quadruples, ``(4, n/2)``.
+
+    The gradient of ||x - y||^2 is 2 (x - y) in x, its opposite in y. Written out because every row
+    takes part in two distances: autograd would add them up in full-size copies of both samples.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, xs: Tensor, xt: Tensor) -> Tensor:
+        half = len(xs) // 2
+        (s1, s2), (t1, t2) = ((x[:half], x[half : 2 * half]) for x in (xs, xt))
+        differences = [s1 - s2, t1 - t2, s1 - t2, s2 - t1]
+        ctx.save_for_backward(*differences)
+        ctx.rows = len(xs)
+        return torch.stack([torch.linalg.vector_norm(d, dim=1) for d in differences]).square()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        (ss, tt, st, ts), weights = ctx.saved_tensors, 2 * gradient[..., None]
+        half, width = ss.shape
+        gs, gt = (ss.new_empty(ctx.rows, width) for _ in range(2))
+        for g in (gs, gt):
+            g[2 * half :] = 0
+        (g_s1, g_s2), (g_t1, g_t2) = ((g[:half], g[half : 2 * half]) for g in (gs, gt))
+        torch.mul(weights[0], ss, out=g_s1)
+        torch.mul(weights[1], tt, out=g_t1)
+        pull, push = weights[3] * ts, -weights[2] * st
+        torch.sub(pull, g_s1, out=g_s2)
+        torch.sub(push, g_t1, out=g_t2)
+        g_s1 -= push
+        g_t1 -= pull
+        return gs, gt
