@@ -1,9 +1,10 @@
 """MK-MMD forward and backward beside a copy of its inputs: ``python benchmarks/mmd.py``.
 
 `quadratic` and `linear` are ours; `plain` is the linear formula left to autograd; `skada` is that
-package's MK-MMD, all pairs of rows with their differences in memory, where it is installed (``pip install skada skorch``). The fastest of calls that take turns counts,
-so that other load meets all alike; memory is what a call holds at
-its peak beside its inputs. Set OMP_NUM_THREADS=1 to compare single threads.
+package's MK-MMD, all pairs of rows with their differences in memory, where it is installed
+(``pip install skada skorch``). The fastest of calls that take turns counts, so that other load
+meets all alike; memory is what a call holds at its peak beside its inputs. Set OMP_NUM_THREADS=1 to
+compare single threads.
 """
 
 import argparse
@@ -95,9 +96,10 @@ def main() -> None:
                 times[name] += [seconds(call, arguments.device) for _ in range(5)]
         fastest = {name: min(values) for name, values in times.items()}
         for name, call in calls.items():
+            ratios = fastest[name] / fastest["copy"], fastest[name] / fastest["quadratic"]
             print(
                 f"{rows:>8} x {width:<4}{name:>10} {1e3 * fastest[name]:>8.3f}"
-                f"{fastest[name] / fastest['copy']:>8.1f}{fastest[name] / fastest['quadratic']:>12.2f}"
+                f"{ratios[0]:>8.1f}{ratios[1]:>12.2f}"
                 f"{peak(call, arguments.device):>8.1f}",
                 flush=True,
             )

@@ -27,8 +27,8 @@ def quadratic_mk_mmd(xs: Tensor, xt: Tensor) -> Tensor:
         1/(n (n - 1)) sum_{i != j} k(s_i, s_j) + 1/(m (m - 1)) sum_{i != j} k(t_i, t_j)
         - 2/(n m) sum_ij k(s_i, t_j)
 
-    Distances come from one Gram matrix of both samples, ``(n + m, n + m)``, centred so that a
-    common offset costs no digits. Activations float ``(n, D)`` and ``(m, D)``. Raises ValueError
+    Distances come from one Gram matrix of both samples, ``(n + m, n + m)``, centred so that an
+    offset costs no digits. Activations float ``(n, D)`` and ``(m, D)``. Raises ValueError
     for fewer than two rows or different widths.
     """
     if xs.ndim != 2 or xt.ndim != 2 or xs.shape[1] != xt.shape[1] or min(len(xs), len(xt)) < 2:
@@ -37,15 +37,8 @@ def quadratic_mk_mmd(xs: Tensor, xt: Tensor) -> Tensor:
             f" {tuple(xt.shape)}"
         )
     n, m = len(xs), len(xt)
-    x = torch.cat([xs, xt])
-    x = x - x.detach().mean(dim=0)
-    gram = x @ x.T
-    norms = gram.diagonal()
-    sums = norms[:, None] + norms
-    squared = sums - 2 * gram
-    lost = squared.detach() <= ROUNDING * torch.finfo(x.dtype).eps * sums.detach()
-    squared = squared.masked_fill(lost, 0)
-    i, j = torch.triu_indices(n + m, n + m, 1, device=x.device)
+    squared = _PairDistances.apply(torch.cat([xs, xt]))
+    i, j = torch.triu_indices(n + m, n + m, 1, device=squared.device)
     k = _Kernels.apply(squared, squared.detach()[i, j].median())
     weights = k.new_full((n + m, n + m), -1 / (n * m))
     weights[:n, :n] = 1 / (n * (n - 1))
@@ -91,7 +84,10 @@ class _Kernels(torch.autograd.Function):
         k, slope = torch.zeros_like(squared), torch.zeros_like(squared)
         for place, octave in enumerate(reversed(OCTAVES)):
             rate = -(2.0**-octave) / sigma
-            of_octave = of_octave.square_() if place % 4 else (rate * squared).exp_()
+            if place % 4 == 0:
+                of_octave = (rate * squared).exp_()
+            else:
+                of_octave.square_()
             k += of_octave
             slope.addcmul_(of_octave, rate)
         ctx.save_for_backward(slope.div_(len(OCTAVES)))
@@ -102,6 +98,32 @@ class _Kernels(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (slope,) = ctx.saved_tensors
         return gradient * slope, None
+
+
+class _PairDistances(torch.autograd.Function):
+    """||x_i - x_j||^2 of all pairs of rows, ``(n, n)``, from one product of matrices.
+
+    The gradient in x_i is 2 sum_j (g_ij + g_ji) (x_i - x_j): one more product, where autograd takes
+    two. A distance within the rounding of the squares it is a difference of counts as none.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        x = x - x.mean(dim=0)
+        gram = x @ x.T
+        norms = gram.diagonal()
+        sums = norms[:, None] + norms
+        squared = torch.sub(sums, gram, alpha=2)
+        lost = squared <= ROUNDING * torch.finfo(x.dtype).eps * sums
+        ctx.save_for_backward(x, lost)
+        return squared.masked_fill_(lost, 0)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        x, lost = ctx.saved_tensors
+        both = (gradient + gradient.T).masked_fill_(lost, 0)
+        return torch.addmm(both.sum(dim=1, keepdim=True) * x, both, x, alpha=-1).mul_(2)
 
 
 class _QuadrupleDistances(torch.autograd.Function):

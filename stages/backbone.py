@@ -1,4 +1,4 @@
-"""Provide the pretrained trunk: the one that ships with dah, weights from outside, or a new LeNet."""
+"""Provide the pretrained trunk: the one that ships, weights from outside, or a LeNet made here."""
 
 from argparse import Namespace
 

@@ -80,7 +80,7 @@ def test_odds_are_bounded_by_the_number_of_images():
 
 
 def test_what_is_not_finite_is_left_out_and_counted(tmp_path):
-    """Of each method by itself; the file can be written, the means pass over it, the report says so."""
+    """Of each method by itself; the file can be written, means pass over it, the report says it."""
     runs = [
         by_figure({"dah": {"a": 1.0, "b": math.nan, "c": math.inf}, "itq": {"a": 2.0, "b": 3.0}}),
         by_figure({"dah": {"a": 3.0, "b": 5.0, "c": -math.inf}, "itq": {"a": 2.0, "b": 4.0}}),

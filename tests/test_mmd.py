@@ -48,7 +48,7 @@ def test_quadratic_estimate_equals_loops_over_pairs(n, m):
 
 
 def test_quadratic_estimate_by_hand():
-    """s = 0, 0, t = 1, 1 on a line: distances 0, 0 and four of 1, so sigma = 1 and M = 2 - 2 k(1)."""
+    """s = 0, 0, t = 1, 1: distances 0, 0 and four of 1, so sigma = 1 and M = 2 - 2 k(1)."""
     k = sum(math.exp(-(2.0**-q)) for q in range(-8, 9)) / 17
     value = quadratic_mk_mmd(torch.zeros(2, 1), torch.ones(2, 1))
     assert_close(value, torch.tensor(2 - 2 * k))
@@ -252,6 +252,14 @@ def test_gradient_of_the_linear_estimate_equals_finite_differences_at_a_fixed_ba
     assert torch.autograd.gradcheck(held, (xs, xt))
     ours = torch.autograd.grad(linear_mk_mmd(xs, xt), (xs, xt))
     assert_close(ours, torch.autograd.grad(held(xs, xt), (xs, xt)))
+
+
+def test_gradient_of_the_pairs_distances_equals_finite_differences():
+    """The one written by hand; the gradient of a distance need not be symmetric."""
+    x, weights = random(5, 3), random(5, 5, seed=2).detach()
+    direct = (x[:, None] - x).square().sum(dim=2)
+    assert_close(mmd._PairDistances.apply(x), direct)
+    assert torch.autograd.gradcheck(lambda x: weights * mmd._PairDistances.apply(x), (x,))
 
 
 @pytest.mark.parametrize("rows", [2, 5, 8])
