@@ -141,6 +141,23 @@ def test_images_that_cannot_be_read_are_skipped_on_demand(archive):
     assert read_table(archive / "s.csv", SKIPPED)["file"] == ["mug/x.png", "pen/y.gif"]
 
 
+def test_a_category_is_the_first_folder(archive):
+    """Folders in it belong to it; a name that cannot be printed is escaped in the message only."""
+    image = io.BytesIO()
+    Image.new("RGB", (12, 9), "red").save(image, "PNG")
+    names = ["mug/2023/05/a\n.png", "pen/b.png"]
+    write_tar(archive / "a.tar", [(name, image.getvalue()) for name in names])
+    assert resize(archive)[0] == 0
+    table = read_table(archive / "l.csv", LABELS)
+    assert sorted(zip(table["category"], table["file"], strict=True)) == [
+        ("mug", names[0]), ("pen", names[1]),
+    ]  # fmt: skip
+    write_tar(archive / "a.tar", [(name, b"") for name in names])
+    code, _, error = resize(archive)
+    assert code == 1
+    assert "(mug/2023/05/a\\n.png: not a readable" in error.splitlines()[-1]
+
+
 def test_a_missing_input_is_one_line(tmp_path):
     """An input that is not there is named with what was expected of it."""
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
