@@ -170,6 +170,7 @@ def test_a_missing_input_is_one_line(tmp_path):
 
 def test_results_before_a_run_are_one_line(tmp_path):
     """`python -m dah results` says what is missing."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     code, _, error = call("dah", "results", cwd=tmp_path)
     assert code == 1
     assert error.startswith("dah: metrics/summary.json: expected metrics as JSON, found: ")
