@@ -1,6 +1,5 @@
 """Archives of images: one reproducible tar out, any tar, zip or folder in, one member at a time."""
 
-import os
 import re
 import stat
 import struct
@@ -13,12 +12,14 @@ from lzma import LZMAError
 from pathlib import Path
 
 from dah.artifacts import replacing
-from dah.data.members import refused, safe_name
+from dah.data.folders import MAX_BYTES, read_folder, too_large, unreadable
+from dah.data.members import Unread, leads_elsewhere, member_name, passed_over, refused, shown
 from dah.errors import UserError
 
-MAX_BYTES = 512 * 2**20
+MAX_HEADER = 2**20  # bytes of a name or of other attributes
 MAX_GROWTH = 10  # times an archive's size, beyond MAX_BYTES: images are packed already
 EXPECTED = "an archive (tar, tar.gz, zip) or a folder"
+_UTF8 = 0x800  # a zip's flag that a member's name is UTF-8
 _PACKINGS = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
@@ -52,8 +53,10 @@ class _Header(tarfile.TarInfo):
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from error
-        if header.size > (2**20 if header.type in _NAMES else MAX_BYTES):
-            raise tarfile.ReadError(_too_large(header.name, header.size))
+        if header.size < 0 or (header.size > MAX_HEADER and header.type in _NAMES):
+            raise tarfile.ReadError(
+                f"the header {shown(header.name)[:100]!r} of {header.size} bytes"
+            )
         return header
 
 
@@ -71,26 +74,27 @@ def write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
             tar.members.clear()  # it would keep every header
 
 
-def read_members(path: Path, wanted: Callable[[str], bool] = bool) -> Iterator[tuple[str, bytes]]:
+def read_members(
+    path: Path, wanted: Callable[[str], bool] = bool, *, strict: bool = True
+) -> Iterator[tuple[str, bytes]]:
     """The files of a tar (plain, gz, bz2, xz), a zip or a folder as ``(name, bytes)``.
 
     Archives come in stored order, folders depth first in the order of their names. Names are
-    relative, with ``/``. What macOS and Windows leave behind (``__MACOSX``, ``._*``, ``.DS_Store``,
-    ``Thumbs.db``) is skipped, and so is, unread, what ``wanted`` says no to by its name. One member
-    is in memory at a time.
+    relative, with ``/``; a byte of them that is no UTF-8 is a surrogate, as in ``os.fsdecode``.
+    Hidden files and folders and what systems leave behind (``passed_over``) are skipped, and so is,
+    unread, what ``wanted`` says no to by its name. One member is in memory at a time.
 
     Raises ``UserError``, when iterated, for a path that is not there, not an archive, truncated or
-    damaged, and for a member that is unsafe (absolute, with ``..``, backslash, drive letter or
-    control character, a very long name, a link, device or fifo) or above ``MAX_BYTES``, and for an
-    archive that unpacks to ``MAX_GROWTH`` times its size.
+    damaged, for a member whose name leads elsewhere, and for an archive that unpacks to
+    ``MAX_GROWTH`` times its size; where `strict`, also for a member that is a link out of the
+    folder, a link of an archive, a device or fifo, encrypted, or above ``MAX_BYTES``. These come
+    as ``Unread`` otherwise, and so do a folder's files that cannot be read or are no images.
     """
     if path.is_dir():
         try:
-            yield from _in_folder(path, "", wanted)
+            yield from read_folder(path, wanted, strict)
         except OSError as error:
-            raise UserError(
-                f"{path}: expected readable files, found: {error}; look at its permissions"
-            ) from error
+            raise unreadable(path, error) from error
         return
     try:
         with path.open("rb") as file:
@@ -99,7 +103,10 @@ def read_members(path: Path, wanted: Callable[[str], bool] = bool) -> Iterator[t
         raise UserError(f"{path}: expected {EXPECTED}, found: {error.strerror}") from error
     packing = _packing(head)
     try:
-        yield from _in_zip(path, wanted) if packing == "zip" else _in_tar(path, packing, wanted)
+        if packing == "zip":
+            yield from _in_zip(path, wanted, strict)
+        else:
+            yield from _in_tar(path, packing, wanted, strict)
     except (tarfile.TarError, zipfile.BadZipFile, *_DAMAGE) as error:
         if not packing and head[257:262] != b"ustar":
             raise UserError(
@@ -151,73 +158,61 @@ def _packing(head: bytes) -> str:
     return next((how for magic, how in _PACKINGS.items() if head.startswith(magic)), "")
 
 
-def _in_tar(path: Path, packing: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(path, f"r:{packing}", tarinfo=_Header) as tar:
+def _in_tar(
+    path: Path, packing: str, wanted: Callable[[str], bool], strict: bool
+) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(path, f"r:{packing}", tarinfo=_Header, encoding="utf-8") as tar:
         limit = _limit(path)
         while (header := tar.next()) is not None:
             tar.members.clear()  # it would keep every header
             _check_growth(path, header.offset_data + header.size, limit)
-            name = safe_name(path, header.name)
-            if name is None or header.isdir():
+            name = member_name(path, header.name)
+            if header.isdir() or not name or passed_over(name) or not wanted(name):
                 continue
-            if not header.isreg():
-                raise refused(path, header.name, "is a link or a device")
-            if not wanted(name):
-                continue
-            if header.size > MAX_BYTES:
-                raise UserError(f"{path}: {_too_large(header.name, header.size)}")
-            yield name, tar.extractfile(header).read()
+            why = "" if header.isreg() else "is a link or a device"
+            why = why or (too_large(header.size) if header.size > MAX_BYTES else "")
+            if why and strict:
+                raise refused(path, header.name, why)
+            yield name, Unread(why) if why else tar.extractfile(header).read()
         while tar.fileobj.read(2**20):  # a checksum stands at the end of packed data
             _check_growth(path, tar.fileobj.tell(), limit)
 
 
-def _in_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _in_zip(path: Path, wanted: Callable[[str], bool], strict: bool) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         sizes = (header.file_size for header in archive.infolist())
         _check_growth(path, sum(s for s in sizes if s <= MAX_BYTES), _limit(path))
         for header in archive.infolist():
-            name = safe_name(path, header.orig_filename)
-            if name is None or header.is_dir():
+            stored = zip_name(header)
+            name = member_name(path, stored)
+            if leads_elsewhere(stored):
+                raise refused(path, stored, "has a drive or backslashes in its name")
+            if header.is_dir() or not name or passed_over(name) or not wanted(name):
                 continue
-            kind = stat.S_IFMT(header.external_attr >> 16)
-            if kind not in {0, stat.S_IFREG}:
-                raise refused(path, header.filename, "is a link or a device")
-            if not wanted(name):
-                continue
-            if header.flag_bits & 1:
-                raise refused(path, header.filename, "is encrypted")
-            if header.file_size > MAX_BYTES:
-                raise UserError(f"{path}: {_too_large(header.filename, header.file_size)}")
-            yield name, archive.read(header)
+            why = _why_not(header)
+            if why and strict:
+                raise refused(path, stored, why)
+            yield name, Unread(why) if why else archive.read(header)
 
 
-def _in_folder(
-    root: Path, folder: str, wanted: Callable[[str], bool]
-) -> Iterator[tuple[str, bytes]]:
-    with os.scandir(root / folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    for entry in found:
-        name = safe_name(root, folder + entry.name)
-        if name is None:
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _in_folder(root, f"{name}/", wanted)
-            continue
-        if not entry.is_file(follow_symlinks=False):
-            raise refused(root, name, "is a link or a device")
-        if not wanted(name):
-            continue
-        size = entry.stat(follow_symlinks=False).st_size
-        if size > MAX_BYTES:
-            raise UserError(f"{root}: {_too_large(name, size)}")
-        yield name, Path(entry.path).read_bytes()
+def _why_not(header: zipfile.ZipInfo) -> str:
+    """Why a zip's member is not read; nothing where it is."""
+    if stat.S_IFMT(header.external_attr >> 16) not in {0, stat.S_IFREG}:
+        return "is a link or a device"
+    if header.flag_bits & 1:
+        return "is encrypted"
+    return too_large(header.file_size) if header.file_size > MAX_BYTES else ""
 
 
-def _too_large(name: str, size: int) -> str:
-    return (
-        f"expected images of at most {MAX_BYTES >> 20} MiB, found the member {name[:100]!r} of"
-        f" {size >> 20} MiB; remove it"
-    )
+def zip_name(header: zipfile.ZipInfo) -> str:
+    """A member's name as UTF-8, which is what it is unless an old program packed it.
+
+    The code page of such a name is not told: its bytes are kept as those of a file's name are that
+    is no UTF-8, where Python would take them for the code page 437.
+    """
+    if header.flag_bits & _UTF8:
+        return header.orig_filename
+    return header.orig_filename.encode("cp437").decode("utf-8", "surrogateescape")
 
 
 def _limit(path: Path) -> int:

@@ -6,6 +6,8 @@ from glob import glob
 from pathlib import Path
 
 from dah.data.archives import is_archive, member_names, read_members
+from dah.data.folders import read_file
+from dah.data.members import passed_over
 from dah.errors import UserError
 
 
@@ -17,15 +19,16 @@ class Origin:
     names: tuple[str, ...] | None = None
 
     def members(self, wanted: Callable[[str], bool] = bool) -> Iterator[tuple[str, bytes]]:
-        """``(name, bytes)`` of the images that `wanted` says yes to, as ``read_members``."""
+        """``(name, bytes)`` of the images that `wanted` says yes to, as ``read_members``.
+
+        What is none, or cannot be read, is ``Unread`` and stops nothing. A link that was named is
+        followed wherever it leads.
+        """
         if self.names is None:
-            yield from read_members(self.path, wanted)
+            yield from read_members(self.path, wanted, strict=False)
             return
         for name in filter(wanted, self.names):
-            try:
-                yield name, (self.path / name).read_bytes()
-            except OSError:
-                yield name, b""  # like a file without an image in it
+            yield name, read_file((self.path / name).resolve(), strict=False)
 
     def listed(self) -> list[str]:
         """The names of all images, none of them read."""
@@ -37,7 +40,8 @@ def origins(arguments: Sequence[str]) -> list[Origin]:
 
     Each argument is a folder, an archive, an image or a glob pattern (``**`` for any depth) that
     matches some of these. Single images belong to their folder, in the order given, each once.
-    Raises ``UserError`` for what is not there.
+    Hidden files, and what systems leave behind, are taken where they are named and not where a
+    pattern matches them. Raises ``UserError`` for what is not there, and for devices.
     """
     found: dict[Path, tuple[str, ...] | None] = {}
     for argument in arguments:
@@ -51,13 +55,20 @@ def origins(arguments: Sequence[str]) -> list[Origin]:
 
 
 def _matches(argument: str) -> list[Path]:
-    if Path(argument).exists():
-        return [Path(argument)]
-    matches = sorted(glob(argument, recursive=True))
+    given = Path(argument)
+    if given.exists():
+        if not given.is_dir() and not given.is_file():
+            raise UserError(f"{argument}: expected a folder or a file, found a device")
+        return [given]
+    named = {part for part in given.parts if passed_over(part)}
+    matches = sorted(
+        path
+        for path in map(Path, glob(argument, recursive=True))
+        if not any(passed_over(part) and part not in named for part in path.parts)
+    )
     if not matches:
         raise UserError(
             f"{argument}: expected a folder, an archive, an image or a glob pattern, found nothing"
             " of that name"
         )
-    whole = [Path(match) for match in matches]
-    return [path for path in whole if path.is_file()] or whole
+    return [path for path in matches if path.is_file()] or [p for p in matches if p.is_dir()]
