@@ -174,11 +174,11 @@ def test_what_cannot_be_indexed_is_refused(tmp_path):
         open_index(tmp_path / "photos")
     index = build_index([a], tmp_path / "i", "flat")
     (tmp_path / "i/0000.faiss").write_bytes(b"broken")
-    with pytest.raises(UserError, match=r"0000\.faiss: expected an index of faiss, found"):
-        search(index, codes_of(1), 1)
+    with pytest.raises(UserError, match=r"0000\.faiss: expected an index of faiss, flat, of 5 co"):
+        open_index(tmp_path / "i")
     (tmp_path / "i/0000.faiss").unlink()
     with pytest.raises(UserError, match=r"0000\.faiss: expected an index, found: No such file"):
-        search(index, codes_of(1), 1)
+        open_index(tmp_path / "i")
     with pytest.raises(UserError, match="search needs -k or --radius"):
         search(index, codes_of(1), None)
 
@@ -230,8 +230,8 @@ def test_a_table_and_json_lines_tell_the_same(told):
 
 def test_the_contact_sheet_has_every_picture_that_is_still_there(told):
     """Names are escaped, pictures are inside, and the page asks for nothing from outside."""
-    index, found, _ = told
-    page = contact_sheet(index, found)
+    index, found, folder = told
+    page = contact_sheet(index, found, [folder])
     assert "<q>" not in page
     assert "&lt;q&gt;.png" in page
     tags = []

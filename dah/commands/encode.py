@@ -1,11 +1,13 @@
 """Turn images into codes and predicted categories."""
 
+import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
 from dah.data.inputs import origins
 from dah.encoder import load_encoder
+from dah.named import note, notes
 from dah.shards import already_done, encode_rest, finish, header_of
 from dah.tables import SKIPPED, write_table
 
@@ -13,6 +15,8 @@ from dah.tables import SKIPPED, write_table
 def run(model: Path, images: list[str], out: Path, device: str) -> None:
     """Encode what is not in `out` yet; list what cannot be read in ``<out>.skipped.csv``."""
     found = origins(images)
+    if not note(origin.path for origin in found):
+        print(f"dah: {notes()}: cannot be written; serve will need --pictures", file=sys.stderr)
     encoder = load_encoder(model, device)
     header = header_of(encoder, model)
     done = already_done(out, header)
