@@ -1,17 +1,27 @@
 """Turn images into codes and predicted categories."""
 
+import os
 from pathlib import Path
 
 from tqdm import tqdm
 
 from dah.data.inputs import origins
 from dah.encoder import load_encoder
-from dah.shards import already_done, encode_rest, finish, header_of
+from dah.shards import alone, already_done, encode_rest, finish, header_of
 from dah.tables import SKIPPED, write_table
 
 
 def run(model: Path, images: list[str], out: Path, device: str) -> None:
-    """Encode what is not in `out` yet; list what cannot be read in ``<out>.skipped.csv``."""
+    """Encode what is not in `out` yet; list what cannot be read in ``<out>.skipped.csv``.
+
+    There a file is named within its folder or archive, or by its whole path where the images are
+    of several.
+    """
+    with alone(out):
+        _encode(model, images, out, device)
+
+
+def _encode(model: Path, images: list[str], out: Path, device: str) -> None:
     found = origins(images)
     encoder = load_encoder(model, device)
     header = header_of(encoder, model)
@@ -20,15 +30,21 @@ def run(model: Path, images: list[str], out: Path, device: str) -> None:
     missing = sum(
         name not in done.get(str(origin.path), ()) for origin in found for name in origin.listed()
     )
-    failures: dict[str, str] = {}
+    failures: list[tuple[str, str]] = []
     with tqdm(total=missing, desc="encode", unit="image") as bar:
-        for batch in encode_rest(encoder, found, out, header, done):
-            failures |= batch.failures
+        for origin, batch in encode_rest(encoder, found, out, header, done):
+            for name, reason in batch.failures.items():
+                failures.append((name if len(found) == 1 else str(origin.path / name), reason))
             bar.update(len(batch.names) + len(batch.failures))
     count = finish(out, header)
     print(f"{out}: {count} images, {count - known} of them new, {encoder.bits} bits")
     skipped = out.with_name(f"{out.stem}.skipped.csv")
     skipped.unlink(missing_ok=True)
     if failures:
-        write_table(skipped, SKIPPED, sorted(failures.items()))
+        write_table(skipped, SKIPPED, sorted((shown(name), why) for name, why in failures))
         print(f"{skipped}: {len(failures)} images that cannot be read, with the reasons")
+
+
+def shown(name: str) -> str:
+    """The name of a file, bytes that are no UTF-8 as ``\\xe9``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
