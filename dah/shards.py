@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dah.data.candidates import LeftOut, candidates
 from dah.data.inputs import Origin
 from dah.encoder import Encoded, Encoder
 from dah.errors import UserError
@@ -92,24 +93,25 @@ def once(batches: Iterator[Rows], done: Done) -> Iterator[Rows]:
 
 
 def encode_rest(
-    encoder: Encoder, found: Sequence[Origin], out: Path, header: Header, done: Done
-) -> Iterator[tuple[Origin, Encoded]]:
+    encoder: Encoder, found: Sequence[Origin], out: Path, header: Header, done: Done, left: LeftOut
+) -> Iterator[Encoded]:
     """Encode all images but those done, in shards beside `out`; yields each batch when it is made.
 
-    An image that cannot be read is in no shard, so that another run tries it again.
+    An image that cannot be read is in no shard, so that another run tries it again; `left` has it.
     """
     numbers = count(1 + max((int(path.stem) for path in shards_of(out)), default=-1))
     waiting: list[Rows] = []
     for origin in found:
         skipped = done.get(str(origin.path), set())
-        members = origin.members(lambda name, skipped=skipped: name not in skipped)
+        members = candidates(origin, left, lambda name, skipped=skipped: name not in skipped)
         for batch in encoder.batches(members):
+            left.failures += ((origin, *failure) for failure in batch.failures.items())
             if batch.names:
                 waiting.append(rows_of(batch, origin))
             if sum(len(rows.names) for rows in waiting) >= SHARD:
                 write_shard(out, next(numbers), header, waiting)
                 waiting = []
-            yield origin, batch
+            yield batch
     if waiting:
         write_shard(out, next(numbers), header, waiting)
 

@@ -11,6 +11,7 @@ from encoders import archive, draw, parts, picture
 from numpy.testing import assert_array_equal
 
 from dah import imagecodes, shards
+from dah.data.candidates import LeftOut
 from dah.data.inputs import origins
 from dah.encoder import load_encoder
 from dah.encoder_file import write_encoder
@@ -158,8 +159,11 @@ def work(tmp_path, monkeypatch):
 
     def encoded(source, stop=None):
         done = already_done(out, header)
-        names, stream = [], encode_rest(encoder, origins([str(source)]), out, header, done)
-        for number, (_, batch) in enumerate(stream):
+        names, stream = (
+            [],
+            encode_rest(encoder, origins([str(source)]), out, header, done, LeftOut()),
+        )
+        for number, batch in enumerate(stream):
             names += batch.names
             if number == stop:
                 break

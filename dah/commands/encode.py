@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from dah.data.candidates import LeftOut, listed
 from dah.data.inputs import origins
 from dah.encoder import load_encoder
 from dah.shards import alone, already_done, encode_rest, finish, header_of
@@ -28,21 +29,23 @@ def _encode(model: Path, images: list[str], out: Path, device: str) -> None:
     done = already_done(out, header)
     known = sum(len(names) for names in done.values())
     missing = sum(
-        name not in done.get(str(origin.path), ()) for origin in found for name in origin.listed()
+        name not in done.get(str(origin.path), ()) for origin in found for name in listed(origin)
     )
-    failures: list[tuple[str, str]] = []
+    left = LeftOut()
     with tqdm(total=missing, desc="encode", unit="image") as bar:
-        for origin, batch in encode_rest(encoder, found, out, header, done):
-            for name, reason in batch.failures.items():
-                failures.append((name if len(found) == 1 else str(origin.path / name), reason))
+        for batch in encode_rest(encoder, found, out, header, done, left):
             bar.update(len(batch.names) + len(batch.failures))
     count = finish(out, header)
     print(f"{out}: {count} images, {count - known} of them new, {encoder.bits} bits")
+    if left.others:
+        print(f"files that are no images by name and first bytes, passed over: {len(left.others)}")
     skipped = out.with_name(f"{out.stem}.skipped.csv")
     skipped.unlink(missing_ok=True)
-    if failures:
-        write_table(skipped, SKIPPED, sorted((shown(name), why) for name, why in failures))
-        print(f"{skipped}: {len(failures)} images that cannot be read, with the reasons")
+    if left.failures:
+        several = len(found) > 1
+        rows = ((str(o.path / name) if several else name, why) for o, name, why in left.failures)
+        write_table(skipped, SKIPPED, sorted((shown(name), why) for name, why in rows))
+        print(f"{skipped}: {len(left.failures)} images that cannot be read, with the reasons")
 
 
 def shown(name: str) -> str:
