@@ -28,7 +28,8 @@ def as_cell(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    byte = ord(character) - 0xDC00  # as Python keeps a byte of a name that is no UTF-8
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else ascii(character)[1:-1]
 
 
 def _is_number(text: str) -> bool:

@@ -13,6 +13,7 @@ import pytest
 
 from dah.data import archives
 from dah.data.archives import describe, read_members, write_tar
+from dah.data.lookup import read_image
 from dah.errors import UserError
 
 MEMBERS = [
@@ -325,3 +326,19 @@ def test_members_are_read_one_at_a_time(tmp_path):
     reader = read_members(tmp_path / "a.tar")
     assert list(islice(reader, 1)) == MEMBERS[:1]
     reader.close()
+
+
+@pytest.mark.parametrize("size", [-512, -1536, -(2**40)])
+@pytest.mark.parametrize("form", ["base 256", "extended"])
+@pytest.mark.parametrize("member", ["a.jpg", "a.txt"])
+def test_a_size_below_zero_is_refused(tmp_path, form, size, member):
+    """The next header would be this one again, for ever, also for what looks single images up."""
+    told = header(member, size=size if form == "base 256" else 0)
+    extended = tarfile.TarInfo._create_pax_generic_header({"size": str(size)}, b"x", "utf-8")
+    stored = told.tobuf(tarfile.GNU_FORMAT)
+    path = tmp_path / "a.tar"
+    path.write_bytes((extended if form == "extended" else b"") + stored + bytes(10240))
+    with pytest.raises(UserError, match="truncated or damaged"):
+        list(read_members(path, lambda name: name.endswith(".jpg")))
+    with pytest.raises(UserError, match=r"a\.tar: "):
+        read_image(path, "b.jpg")

@@ -28,7 +28,7 @@ def test_what_cannot_be_printed_is_escaped():
     """Ends of lines, escapes of a terminal, marks that turn the writing, bytes that are no text."""
     assert printable("a\nb\tc\x1b[1m") == r"a\nb\tc\x1b[1m"
     assert printable("x\u202egnp.exe\u2028") == r"x\u202egnp.exe\u2028"
-    assert printable(os.fsdecode(b"caf\xe9.png")) == r"caf\udce9.png"
+    assert printable(os.fsdecode(b"caf\xe9.png")) == r"caf\xe9.png"
     printable("".join(map(chr, range(0x110000)))).encode()
 
 

@@ -5,15 +5,26 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from dah.data.candidates import LeftOut, listed
 from dah.data.inputs import origins
 from dah.encoder import load_encoder
 from dah.named import note, notes
-from dah.shards import already_done, encode_rest, finish, header_of
+from dah.printable import as_cell
+from dah.shards import alone, already_done, encode_rest, finish, header_of
 from dah.tables import SKIPPED, write_table
 
 
 def run(model: Path, images: list[str], out: Path, device: str) -> None:
-    """Encode what is not in `out` yet; list what cannot be read in ``<out>.skipped.csv``."""
+    """Encode what is not in `out` yet; list what cannot be read in ``<out>.skipped.csv``.
+
+    There a file is named within its folder or archive, or by its whole path where the images are
+    of several.
+    """
+    with alone(out):
+        _encode(model, images, out, device)
+
+
+def _encode(model: Path, images: list[str], out: Path, device: str) -> None:
     found = origins(images)
     if not note(origin.path for origin in found):
         print(f"dah: {notes()}: cannot be written; serve will need --pictures", file=sys.stderr)
@@ -22,17 +33,20 @@ def run(model: Path, images: list[str], out: Path, device: str) -> None:
     done = already_done(out, header)
     known = sum(len(names) for names in done.values())
     missing = sum(
-        name not in done.get(str(origin.path), ()) for origin in found for name in origin.listed()
+        name not in done.get(str(origin.path), ()) for origin in found for name in listed(origin)
     )
-    failures: dict[str, str] = {}
+    left = LeftOut()
     with tqdm(total=missing, desc="encode", unit="image") as bar:
-        for batch in encode_rest(encoder, found, out, header, done):
-            failures |= batch.failures
+        for batch in encode_rest(encoder, found, out, header, done, left):
             bar.update(len(batch.names) + len(batch.failures))
     count = finish(out, header)
     print(f"{out}: {count} images, {count - known} of them new, {encoder.bits} bits")
+    if left.others:
+        print(f"files that are no images by name and first bytes, passed over: {len(left.others)}")
     skipped = out.with_name(f"{out.stem}.skipped.csv")
     skipped.unlink(missing_ok=True)
-    if failures:
-        write_table(skipped, SKIPPED, sorted(failures.items()))
-        print(f"{skipped}: {len(failures)} images that cannot be read, with the reasons")
+    if left.failures:
+        several = len(found) > 1
+        rows = ((str(o.path / name) if several else name, why) for o, name, why in left.failures)
+        write_table(skipped, SKIPPED, sorted((as_cell(name), why) for name, why in rows))
+        print(f"{skipped}: {len(left.failures)} images that cannot be read, with the reasons")

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from lzma import LZMAError
 from pathlib import Path
+from typing import IO
 
 from dah.artifacts import replacing
-from dah.data.members import refused, safe_name
+from dah.data.members import Refused, refused, safe_name
 from dah.errors import UserError
 
 MAX_BYTES = 512 * 2**20
+HEAD = 32  # bytes
 MAX_GROWTH = 10  # times an archive's size, beyond MAX_BYTES: images are packed already
 EXPECTED = "an archive (tar, tar.gz, zip) or a folder"
 _PACKINGS = {
@@ -40,6 +42,10 @@ _DAMAGE = (
 )
 _NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE)
 
+Wanted = Callable[[str], bool]
+Looks = Callable[[str, bytes], bool]
+Told = Callable[[Refused], None]
+
 
 class _Header(tarfile.TarInfo):
     """A tar header that is whole: Python's reader takes a broken one for the archive's end."""
@@ -52,8 +58,9 @@ class _Header(tarfile.TarInfo):
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from error
-        if header.size > (2**20 if header.type in _NAMES else MAX_BYTES):
+        if header.type in _NAMES and header.size > 2**20:
             raise tarfile.ReadError(_too_large(header.name, header.size))
+        _check_size(header)  # below zero the next header would be this one, for ever
         return header
 
 
@@ -71,13 +78,27 @@ def write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
             tar.members.clear()  # it would keep every header
 
 
-def read_members(path: Path, wanted: Callable[[str], bool] = bool) -> Iterator[tuple[str, bytes]]:
+def refuse(error: Refused) -> None:
+    raise error
+
+
+def anything(name: str, head: bytes) -> bool:
+    return True
+
+
+def read_members(
+    path: Path,
+    wanted: Wanted = bool,
+    looks: Looks = anything,
+    left_out: Told = refuse,
+) -> Iterator[tuple[str, bytes]]:
     """The files of a tar (plain, gz, bz2, xz), a zip or a folder as ``(name, bytes)``.
 
     Archives come in stored order, folders depth first in the order of their names. Names are
     relative, with ``/``. What macOS and Windows leave behind (``__MACOSX``, ``._*``, ``.DS_Store``,
-    ``Thumbs.db``) is skipped, and so is, unread, what ``wanted`` says no to by its name. One member
-    is in memory at a time.
+    ``Thumbs.db``) is skipped, and so is, unread, what ``wanted`` says no to by its name, or
+    ``looks`` by its name and its first HEAD bytes. One member is in memory at a time. A member that
+    cannot be taken is an error, or what ``left_out`` is told of, and the others follow.
 
     Raises ``UserError``, when iterated, for a path that is not there, not an archive, truncated or
     damaged, and for a member that is unsafe (absolute, with ``..``, backslash, drive letter or
@@ -85,12 +106,7 @@ def read_members(path: Path, wanted: Callable[[str], bool] = bool) -> Iterator[t
     archive that unpacks to ``MAX_GROWTH`` times its size.
     """
     if path.is_dir():
-        try:
-            yield from _in_folder(path, "", wanted)
-        except OSError as error:
-            raise UserError(
-                f"{path}: expected readable files, found: {error}; look at its permissions"
-            ) from error
+        yield from _in_folder(path, "", wanted, looks, left_out)
         return
     try:
         with path.open("rb") as file:
@@ -99,7 +115,10 @@ def read_members(path: Path, wanted: Callable[[str], bool] = bool) -> Iterator[t
         raise UserError(f"{path}: expected {EXPECTED}, found: {error.strerror}") from error
     packing = _packing(head)
     try:
-        yield from _in_zip(path, wanted) if packing == "zip" else _in_tar(path, packing, wanted)
+        if packing == "zip":
+            yield from _in_zip(path, wanted, looks, left_out)
+        else:
+            yield from _in_tar(path, packing, wanted, looks, left_out)
     except (tarfile.TarError, zipfile.BadZipFile, *_DAMAGE) as error:
         if not packing and head[257:262] != b"ustar":
             raise UserError(
@@ -115,14 +134,16 @@ def read_members(path: Path, wanted: Callable[[str], bool] = bool) -> Iterator[t
 def is_archive(path: Path) -> bool:
     """Whether a file begins like an archive that ``read_members`` reads."""
     try:
+        if not path.is_file():  # a pipe would wait for its writer
+            return False
         with path.open("rb") as file:
             head = file.read(512)
-    except OSError as error:
-        raise UserError(f"{path}: expected a readable file, found: {error.strerror}") from error
+    except OSError:
+        return False
     return bool(_packing(head)) or head[257:262] == b"ustar"
 
 
-def member_names(path: Path) -> list[str]:
+def member_names(path: Path, left_out: Told = refuse) -> list[str]:
     """The names of what ``read_members`` would give, in its order, no file's contents read."""
     names: list[str] = []
 
@@ -130,7 +151,7 @@ def member_names(path: Path) -> list[str]:
         names.append(name)
         return False
 
-    for _ in read_members(path, noted):
+    for _ in read_members(path, noted, left_out=left_out):
         pass
     return names
 
@@ -151,66 +172,129 @@ def _packing(head: bytes) -> str:
     return next((how for magic, how in _PACKINGS.items() if head.startswith(magic)), "")
 
 
-def _in_tar(path: Path, packing: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(path, f"r:{packing}", tarinfo=_Header) as tar:
+def tar_headers(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The headers of a tar, none kept."""
+    while (header := tar.next()) is not None:
+        tar.members.clear()  # it would keep every header
+        _check_size(header)  # as an extended header tells it
+        yield header
+
+
+def open_tar(path: Path, packing: str = "") -> tarfile.TarFile:
+    """A tar, of which a broken header is an error."""
+    return tarfile.open(path, f"r:{packing}", tarinfo=_Header)
+
+
+def _check_size(header: tarfile.TarInfo) -> None:
+    if header.size < 0:
+        raise tarfile.ReadError(f"the member {header.name[:100]!r} of {header.size} bytes")
+
+
+def _in_tar(
+    path: Path, packing: str, wanted: Wanted, looks: Looks, left_out: Told
+) -> Iterator[tuple[str, bytes]]:
+    with open_tar(path, packing) as tar:
         limit = _limit(path)
-        while (header := tar.next()) is not None:
-            tar.members.clear()  # it would keep every header
+        for header in tar_headers(tar):
+            _check_growth(path, header.offset_data + min(header.size, MAX_BYTES), limit)
+            name = _name(path, header.name, left_out)
+            if name is not None and not header.isdir():
+                if not header.isreg():
+                    left_out(refused(path, header.name, "is a link or a device"))
+                elif wanted(name):
+                    with tar.extractfile(header) as file:
+                        yield from _taken(path, name, file, header.size, looks, left_out)
             _check_growth(path, header.offset_data + header.size, limit)
-            name = safe_name(path, header.name)
-            if name is None or header.isdir():
-                continue
-            if not header.isreg():
-                raise refused(path, header.name, "is a link or a device")
-            if not wanted(name):
-                continue
-            if header.size > MAX_BYTES:
-                raise UserError(f"{path}: {_too_large(header.name, header.size)}")
-            yield name, tar.extractfile(header).read()
         while tar.fileobj.read(2**20):  # a checksum stands at the end of packed data
             _check_growth(path, tar.fileobj.tell(), limit)
 
 
-def _in_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _in_zip(
+    path: Path, wanted: Wanted, looks: Looks, left_out: Told
+) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         sizes = (header.file_size for header in archive.infolist())
         _check_growth(path, sum(s for s in sizes if s <= MAX_BYTES), _limit(path))
         for header in archive.infolist():
-            name = safe_name(path, header.orig_filename)
+            name = _name(path, header.orig_filename, left_out)
             if name is None or header.is_dir():
                 continue
             kind = stat.S_IFMT(header.external_attr >> 16)
             if kind not in {0, stat.S_IFREG}:
-                raise refused(path, header.filename, "is a link or a device")
-            if not wanted(name):
+                left_out(refused(path, header.filename, "is a link or a device"))
+            elif not wanted(name):
                 continue
-            if header.flag_bits & 1:
-                raise refused(path, header.filename, "is encrypted")
-            if header.file_size > MAX_BYTES:
-                raise UserError(f"{path}: {_too_large(header.filename, header.file_size)}")
-            yield name, archive.read(header)
+            elif header.flag_bits & 1:
+                left_out(refused(path, header.filename, "is encrypted"))
+            else:
+                with archive.open(header) as file:
+                    yield from _taken(path, name, file, header.file_size, looks, left_out)
 
 
 def _in_folder(
-    root: Path, folder: str, wanted: Callable[[str], bool]
+    root: Path, folder: str, wanted: Wanted, looks: Looks, left_out: Told
 ) -> Iterator[tuple[str, bytes]]:
-    with os.scandir(root / folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
+    try:
+        with os.scandir(root / folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        refusal = _unreadable(root, folder, error)
+        if not folder:
+            raise refusal from error
+        left_out(refusal)
+        return
     for entry in found:
-        name = safe_name(root, folder + entry.name)
+        name = _name(root, folder + entry.name, left_out)
         if name is None:
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _in_folder(root, f"{name}/", wanted)
-            continue
-        if not entry.is_file(follow_symlinks=False):
-            raise refused(root, name, "is a link or a device")
-        if not wanted(name):
-            continue
-        size = entry.stat(follow_symlinks=False).st_size
-        if size > MAX_BYTES:
-            raise UserError(f"{root}: {_too_large(name, size)}")
-        yield name, Path(entry.path).read_bytes()
+            yield from _in_folder(root, f"{name}/", wanted, looks, left_out)
+        elif not entry.is_file(follow_symlinks=False):
+            left_out(refused(root, name, "is a link or a device"))
+        elif wanted(name):
+            yield from read_file(root, name, looks, left_out)
+
+
+def read_file(root: Path, name: str, looks: Looks, left_out: Told) -> Iterator[tuple[str, bytes]]:
+    """One file of a folder as ``(name, bytes)``, or nothing, as ``read_members``."""
+    try:
+        found = (root / name).stat()
+        if not stat.S_ISREG(found.st_mode):
+            left_out(refused(root, name, "is no file"))
+            return
+        with (root / name).open("rb") as file:
+            taken = list(_taken(root, name, file, found.st_size, looks, left_out))
+    except OSError as error:
+        left_out(_unreadable(root, name, error))
+        return
+    yield from taken
+
+
+def _name(path: Path, stored: str, left_out: Told) -> str | None:
+    try:
+        return safe_name(path, stored)
+    except Refused as error:
+        left_out(error)
+        return None
+
+
+def _taken(
+    path: Path, name: str, file: IO[bytes], size: int, looks: Looks, left_out: Told
+) -> Iterator[tuple[str, bytes]]:
+    """A member, where it looks like what is wanted and is not too large."""
+    head = file.read(HEAD)
+    if not looks(name, head):
+        return
+    if size > MAX_BYTES:
+        why = f"has {size >> 20} MiB, more than {MAX_BYTES >> 20}"
+        left_out(Refused(f"{path}: {_too_large(name, size)}", name, why))
+        return
+    yield name, head + file.read()
+
+
+def _unreadable(root: Path, name: str, error: OSError) -> Refused:
+    message = f"{root}: expected readable files, found: {error}; look at its permissions"
+    return Refused(message, name, f"cannot be read: {error.strerror}")
 
 
 def _too_large(name: str, size: int) -> str:

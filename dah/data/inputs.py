@@ -1,11 +1,22 @@
 """The images that a person names: folders, archives, glob patterns and single files."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
-from dah.data.archives import is_archive, member_names, read_members
+from dah.data.archives import (
+    Looks,
+    Told,
+    Wanted,
+    anything,
+    is_archive,
+    member_names,
+    read_file,
+    read_members,
+    refuse,
+)
+from dah.data.members import Refused
 from dah.errors import UserError
 
 
@@ -16,20 +27,27 @@ class Origin:
     path: Path
     names: tuple[str, ...] | None = None
 
-    def members(self, wanted: Callable[[str], bool] = bool) -> Iterator[tuple[str, bytes]]:
-        """``(name, bytes)`` of the images that `wanted` says yes to, as ``read_members``."""
+    def members(
+        self, wanted: Wanted = bool, looks: Looks = anything, left_out: Told = refuse
+    ) -> Iterator[tuple[str, bytes]]:
+        """``(name, bytes)`` of the images that `wanted` and `looks` take, as ``read_members``.
+
+        A single file that cannot be read is like one without an image in it, if `left_out` raises.
+        """
         if self.names is None:
-            yield from read_members(self.path, wanted)
+            yield from read_members(self.path, wanted, looks, left_out)
             return
         for name in filter(wanted, self.names):
             try:
-                yield name, (self.path / name).read_bytes()
-            except OSError:
-                yield name, b""  # like a file without an image in it
+                yield from read_file(self.path, name, looks, left_out)
+            except Refused:
+                yield name, b""
 
-    def listed(self) -> list[str]:
+    def listed(self, left_out: Told = refuse) -> list[str]:
         """The names of all images, none of them read."""
-        return member_names(self.path) if self.names is None else list(self.names)
+        if self.names is None:
+            return member_names(self.path, left_out)
+        return list(self.names)
 
 
 def origins(arguments: Sequence[str]) -> list[Origin]:

@@ -6,7 +6,7 @@ import zlib
 from functools import lru_cache
 from pathlib import Path
 
-from dah.data.archives import MAX_BYTES, read_members
+from dah.data.archives import MAX_BYTES, open_tar, read_members, tar_headers
 from dah.data.members import safe_name
 from dah.errors import UserError
 
@@ -64,8 +64,8 @@ def _in_folder(origin: Path, name: str) -> bytes:
 def _places(origin: Path, changed: int) -> dict[str, tuple[int, int]]:
     """Offset and length in bytes of each file of a plain tar; nothing of a packed one."""
     try:
-        with tarfile.open(origin, "r:") as tar:
-            files = ((tar_name(member.name), member) for member in tar if member.isreg())
+        with open_tar(origin) as tar:
+            files = ((tar_name(m.name), m) for m in tar_headers(tar) if m.isreg())
             return {name: (member.offset_data, member.size) for name, member in files}
     except tarfile.ReadError:
         return {}

@@ -23,9 +23,19 @@ def safe_name(path: Path, stored: str) -> str | None:
     return None if junk or not kept else "/".join(kept)
 
 
-def refused(path: Path, name: str, why: str) -> UserError:
+class Refused(UserError):
+    """A member that cannot be taken; ``name``, and ``why`` in a few words."""
+
+    def __init__(self, message: str, name: str, why: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.why = why
+
+
+def refused(path: Path, name: str, why: str) -> Refused:
     """What to say of a member that no archive of images has."""
-    return UserError(
+    message = (
         f"{path}: expected plain files with relative names, found the member {name[:100]!r}, which"
         f" {why}; remove it or pack the archive anew"
     )
+    return Refused(message, name, why)
