@@ -13,6 +13,7 @@ from dah.data.decode import decode_all
 from dah.data.identity import opaque_ids, shuffled
 from dah.errors import UserError
 from dah.params import Params
+from dah.printable import as_cell
 from dah.tables import LABELS, SKIPPED, write_table
 from stages.command import run
 
@@ -51,7 +52,8 @@ def main(params: Params, given: Namespace) -> None:
         if name in sizes
     )
     write_table(given.labels, LABELS, sorted(labels))
-    write_table(given.skipped, SKIPPED, sorted(failures.items()))
+    rows = ((as_cell(name), reason) for name, reason in failures.items())
+    write_table(given.skipped, SKIPPED, sorted(rows))
 
 
 if __name__ == "__main__":

@@ -69,17 +69,16 @@ def write(index: Any, path: Path) -> None:
     with replacing(path) as part, part.open("wb") as file:
         failed: list[OSError] = []
 
-        def stored(data: bytes) -> int:
+        def stored(data: bytes) -> None:
             try:
-                return file.write(data)
+                if not failed:
+                    file.write(data)
             except OSError as error:
-                failed.append(error)
-                return 0
+                failed.append(error)  # faiss looks at nothing that is returned
 
-        try:
-            library.write_index_binary(index, library.PyCallbackIOWriter(stored))
-        except RuntimeError:
-            raise (failed or [OSError(f"faiss cannot write {path}")])[0] from None
+        library.write_index_binary(index, library.PyCallbackIOWriter(stored))
+        if failed:
+            raise failed[0]
 
 
 def read(kind: str, path: Path, count: int, width: int) -> Any:
