@@ -1,5 +1,7 @@
 """Indexes that are replaced while they are served: one generation answers, or none."""
 
+import json
+
 import numpy as np
 import pytest
 from encoders import CATEGORIES
@@ -11,6 +13,7 @@ from dah.search.index import build_index, images_at, open_index, search
 for module in ("faiss", "fastapi", "uvicorn"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install 'dah[serve]'")
 
+from dah.web.app import told_of  # noqa: E402
 from dah.web.live import LiveIndex, generation  # noqa: E402
 from dah.web.upload import Refused  # noqa: E402
 
@@ -89,6 +92,14 @@ def test_a_search_that_an_index_does_not_outlive_says_so(tmp_path):
     with pytest.raises(UserError, match="live: it was replaced while it was searched; search aga"):
         images_at(found, rows)
     assert open_index(tmp_path / "live").count == 1
+
+
+def test_names_of_any_kind_are_told(tmp_path):
+    """As text that is sent, and shown by the page as text."""
+    names = ["<b>", "a\nb", "\udce9.png"]
+    told = told_of(index(tmp_path, names), [0, 1, 2])
+    json.dumps(told, ensure_ascii=False).encode()
+    assert [row["name"] for row in told] == ["<b>", r"a\nb", r"\xe9.png"]
 
 
 def test_it_is_of_the_model_from_the_start(tmp_path):
