@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -44,16 +45,15 @@ def create_app(
 
     Requests for other `hosts` and of other pages are refused. Pictures are those of `folders`, and
     of those that are noted. A row is that of the generation `of`, where a request names one. All
-    that reads an index, decodes or encodes is done by one thread at a time.
+    that reads an index, decodes or encodes is done by one thread, in the order of the requests.
     """
     app = FastAPI(title="dah", docs_url=None, redoc_url=None, openapi_url=None)
     lives = [LiveIndex(index, header) for index in indexes]
-    busy, receiving = asyncio.Semaphore(1), asyncio.Semaphore(UPLOADS)
+    worker, receiving = ThreadPoolExecutor(1, "worker"), asyncio.Semaphore(UPLOADS)
     told: set[str] = set()
 
     async def worked(work: Callable[[], T]) -> T:
-        async with busy:
-            return await asyncio.to_thread(work)
+        return await asyncio.get_running_loop().run_in_executor(worker, work)
 
     async def asked(number: int, row: int, of: str | None, question: Callable[..., T]) -> T:
         def checked(index: ImageIndex) -> T:
