@@ -10,9 +10,9 @@ from PIL import Image
 
 from dah.data import decode as decoding
 from dah.data import formats
+from dah.data.contents import Unread
 from dah.data.decode import decode, decode_all
 from dah.data.formats import HEAD, begins_like_image, lacking, named_image
-from dah.data.members import Unread
 
 COLOURS = np.array([[[220, 40, 30], [40, 200, 60]], [[30, 60, 210], [230, 220, 40]]], np.uint8)
 HEIC = b"\0\0\0\x18ftypheic" + bytes(40)

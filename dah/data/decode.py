@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from dah.data.contents import Unread
 from dah.data.formats import FORMATS, HEAD, lacking
-from dah.data.members import Unread
 
 MAX_PIXELS = 89_478_485  # beyond which Pillow warns; of a JPEG, after it was decoded smaller
 MAX_SCANS = 100  # of a progressive JPEG, which usually has 10: each is a pass over all pixels
