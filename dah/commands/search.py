@@ -40,7 +40,8 @@ def run(
         print(line)
     if sheet is not None:
         with replacing(sheet) as part:
-            part.write_text(contact_sheet(opened, found), encoding="utf-8")
+            page = contact_sheet(opened, found)
+            part.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def encoder_of(header: Header, model: Path | None, device: str) -> Encoder:

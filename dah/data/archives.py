@@ -282,7 +282,7 @@ def _taken(
     path: Path, name: str, file: IO[bytes], size: int, looks: Looks, left_out: Told
 ) -> Iterator[tuple[str, bytes]]:
     """A member, where it looks like what is wanted and is not too large."""
-    head = file.read(HEAD)
+    head = b"" if looks is anything else file.read(HEAD)
     if not looks(name, head):
         return
     if size > MAX_BYTES:
