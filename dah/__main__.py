@@ -4,6 +4,7 @@ import csv
 import os
 import sys
 from argparse import ArgumentParser
+from contextlib import chdir, nullcontext
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from dah.experiments import read_folder, show
 from dah.predictions import COLUMNS
 from dah.predictions import predictions as target_predictions
 from dah.presets import apply_preset
+from dah.project import project_root
 from dah.report import column_of, text_tables
 from dah.selection import candidates, candidates_table, choose
 from dah.tables import LABELS, read_figures, read_json, read_table, rows_of
@@ -72,6 +74,9 @@ def experiments(figure: str, method: str | None, revision: str) -> None:
     print(experiments_table(show(revision), figure, method))
 
 
+OF_PROJECT = (results, predictions, preset, experiments)
+
+
 def main() -> None:
     parser = ArgumentParser(prog="python -m dah", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -101,7 +106,9 @@ def main() -> None:
     given = vars(parser.parse_args())
     call, _ = given.pop("call"), given.pop("command")
     try:
-        call(**given)
+        of_project = call in OF_PROJECT or (call is select and not given["folders"])
+        with chdir(project_root(Path.cwd())) if of_project else nullcontext():
+            call(**given)
         sys.stdout.flush()
     except UserError as error:
         sys.exit(f"dah: {error}")

@@ -12,7 +12,6 @@ import torch
 from dah.checkpoints import read_model
 from dah.codes import pack, unpack
 from dah.data.augment import centre_crop
-from dah.data.candidates import LeftOut, candidates
 from dah.data.decode import Picture, decode_all
 from dah.data.inputs import origins
 from dah.data.prefetch import ahead
@@ -88,18 +87,18 @@ class Encoder:
         """Codes of folders, archives, glob patterns and single images, all of them at once."""
         given = [images] if isinstance(images, str | Path) else images
         found = origins([str(path) for path in given])
-        left = LeftOut()
-        batches = []
+        batches, failures = [], {}
         for origin in found:
-            for batch in self.batches(candidates(origin, left)):
-                left.failures += ((origin, *failure) for failure in batch.failures.items())
+            for batch in self.batches(origin.members()):
                 batches.append(batch)
+                for name, reason in batch.failures.items():
+                    failures[str(origin.path / name) if name in failures else name] = reason
         batches = batches or [self._encoded([])]
         return Encoded(
             names=[name for batch in batches for name in batch.names],
             codes=np.concatenate([batch.codes for batch in batches]),
             probabilities=np.concatenate([batch.probabilities for batch in batches]),
-            failures=left.reasons(),
+            failures=failures,
         )
 
     def _encoded(self, batch: Sequence[tuple[str, Picture | str]]) -> Encoded:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dah.data.candidates import LeftOut, candidates
 from dah.data.inputs import Origin
 from dah.encoder import Encoded, Encoder
 from dah.errors import UserError
@@ -26,6 +25,7 @@ from dah.locks import held
 SHARD = 2048  # images: what a run that is killed can lose
 
 Done = dict[str, set[str]]
+LeftOut = tuple[Origin, str, str]  # where a file is, its name there, and why it is not encoded
 
 
 def header_of(encoder: Encoder, model: Path) -> Header:
@@ -93,7 +93,12 @@ def once(batches: Iterator[Rows], done: Done) -> Iterator[Rows]:
 
 
 def encode_rest(
-    encoder: Encoder, found: Sequence[Origin], out: Path, header: Header, done: Done, left: LeftOut
+    encoder: Encoder,
+    found: Sequence[Origin],
+    out: Path,
+    header: Header,
+    done: Done,
+    left: list[LeftOut],
 ) -> Iterator[Encoded]:
     """Encode all images but those done, in shards beside `out`; yields each batch when it is made.
 
@@ -103,9 +108,9 @@ def encode_rest(
     waiting: list[Rows] = []
     for origin in found:
         skipped = done.get(str(origin.path), set())
-        members = candidates(origin, left, lambda name, skipped=skipped: name not in skipped)
+        members = origin.members(lambda name, skipped=skipped: name not in skipped)
         for batch in encoder.batches(members):
-            left.failures += ((origin, *failure) for failure in batch.failures.items())
+            left += ((origin, *failure) for failure in batch.failures.items())
             if batch.names:
                 waiting.append(rows_of(batch, origin))
             if sum(len(rows.names) for rows in waiting) >= SHARD:

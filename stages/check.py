@@ -1,16 +1,16 @@
 """Refuse mistakes in the parameters before any work starts, and clear what other runs left."""
 
-import shutil
 from argparse import Namespace
 from pathlib import Path
 
 import torch
 
+from dah.artifacts import replacing
 from dah.costs import keep_costs
 from dah.data.digits import DOMAINS
 from dah.data.fetch import LAYOUTS
 from dah.errors import UserError
-from dah.leftovers import leftovers, runs_of
+from dah.leftovers import add_to_record, by_folder, refuse_loss, remove, runs_of
 from dah.networks import build_trunk, check_source
 from dah.params import Params
 from stages.command import COST, run
@@ -43,12 +43,21 @@ def main(params: Params, given: Namespace) -> None:
             f"images.size is {params.images.size}, but {params.backbone.name} sees squares of"
             f" {trunk.input_size} pixels; set it to at least {trunk.input_size}"
         )
-    for path in leftovers(given.data, params):
-        print(f"removed {path}: nothing that is listed makes it")
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    found = refuse_loss(Path(), given.data, params)
+    remove(found.left, given.data)
+    for name in by_folder(found.left):
+        print(f"removed {name}: nothing that is listed makes it, and DVC's cache has it")
+    for name in by_folder(found.strange):
+        print(
+            f"left {name}: no run on record made it, or DVC's cache lacks it; move it elsewhere,"
+            " since DVC takes it for a change of the stages that read its folder"
+        )
+    add_to_record(given.data, params)
     keep_costs(COST, runs_of(params))
+    with replacing(given.out) as part:
+        part.write_text("checked\n", encoding="utf-8")
     print(f"{len(params.tasks)} tasks, {len(params.methods)} methods, {params.dah.bits} bits")
 
 
 if __name__ == "__main__":
-    run(main, "--data")
+    run(main, "--data", "--out")

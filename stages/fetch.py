@@ -8,6 +8,7 @@ from tqdm import tqdm
 from dah.data import digits
 from dah.data.archives import write_tar
 from dah.data.fetch import obtain
+from dah.data.members import shown
 from dah.params import Params
 from stages.command import run
 
@@ -18,15 +19,21 @@ def main(params: Params, given: Namespace) -> None:
         for domain in tqdm(params.domains, desc="fetch", unit="domain"):
             write_tar(given.out / f"{domain}.tar", digits.members(domain, params.dataset.seed))
         return
-    counts = obtain(
+    sources = {params.domains_of(task)[0] for task in params.tasks}
+    fetched = obtain(
         name,
         None if path is None else Path(path).expanduser(),
         params.domains,
         given.out,
         cache=given.downloads,
         checksums=given.checksums,
+        targets=set(params.domains) - sources,
     )
-    print(", ".join(f"{domain}: {count} images" for domain, count in counts.items()))
+    for domain, count in fetched.images.items():
+        how = "" if fetched.labelled[domain] else ", in no categories"
+        print(f"{domain}: {count} images{how}")
+    for suffix, count in sorted(fetched.others.items()):
+        print(f"passed over {count} files {f'*{shown(suffix)}' if suffix else 'without a suffix'}")
 
 
 if __name__ == "__main__":

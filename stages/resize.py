@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -11,6 +11,8 @@ from dah.artifacts import write_images
 from dah.data.archives import member_names, read_members
 from dah.data.decode import decode_all
 from dah.data.identity import opaque_ids, shuffled
+from dah.data.members import shown
+from dah.data.places import category_of
 from dah.errors import UserError
 from dah.params import Params
 from dah.tables import LABELS, SKIPPED, write_table
@@ -18,7 +20,7 @@ from stages.command import run
 
 
 def unreadable(archive: Path, failures: dict[str, str], images: int) -> UserError:
-    listed = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
+    listed = "; ".join(f"{shown(name)}: {reason}" for name, reason in failures.items())
     return UserError(
         f"{archive}: {len(failures)} of {images} images cannot be read ({listed}); mend or remove"
         " them, or set images.on_error to skip"
@@ -46,7 +48,7 @@ def main(params: Params, given: Namespace) -> None:
 
     write_images(given.images, squares(), sorted(ids), size)
     labels = (
-        (image, PurePosixPath(name).parent.name, name, *sizes[name])
+        (image, category_of(name), name, *sizes[name])
         for image, name in zip(ids, files, strict=True)
         if name in sizes
     )

@@ -11,9 +11,10 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from dah.data import archives
-from dah.data.archives import describe, read_members, write_tar
+from dah.data import archives, folders
+from dah.data.archives import describe, member_names, read_members, write_tar
 from dah.data.lookup import read_image
+from dah.data.members import shown
 from dah.errors import UserError
 
 MEMBERS = [
@@ -115,34 +116,107 @@ def test_a_folder_comes_back_in_the_order_of_its_names(tmp_path):
     assert list(read_members(path)) == sorted(MEMBERS)
 
 
-def test_junk_of_desktops_is_skipped(tmp_path):
-    """In all containers, at any depth, even where it is unreadable as an image."""
-    junk = ["__MACOSX/mug/._a.jpg", "mug/.DS_Store", "mug/Thumbs.db", "mug/._a.jpg", ".DS_Store"]
-    members = [("mug/a.jpg", b"1"), *((name, b"2") for name in junk)]
+JUNK = (
+    *("__MACOSX/mug/._a.jpg", "mug/.DS_Store", "mug/Thumbs.db", "mug/._a.jpg", "mug/Icon\r"),
+    *("mug/.ipynb_checkpoints/a-checkpoint.jpg", ".Trash-1000/files/a.jpg", ".git/a.jpg"),
+    *("mug/@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "#recycle/a.jpg", "$RECYCLE.BIN/a.jpg"),
+    *(".thumbnails/a.jpg", "mug/.a.jpg", "System Volume Information/a.jpg", "@Recycle/a.jpg"),
+)
+
+
+def test_hidden_files_and_junk_are_passed_over(tmp_path):
+    """In all containers, at any depth, read or listed, even where they are images."""
+    members = [("mug/a.jpg", b"1"), *((name, b"2") for name in JUNK)]
     write_tar(tmp_path / "a.tar", members)
     for path in (
         tmp_path / "a.tar",
         zip_of(tmp_path / "a.zip", *members),
         folder_of(tmp_path / "a", members),
     ):
-        assert list(read_members(path)) == [("mug/a.jpg", b"1")]
+        for strict in (True, False):
+            assert list(read_members(path, strict=strict)) == [("mug/a.jpg", b"1")]
+        assert member_names(path) == ["mug/a.jpg"]
 
 
-UNSAFE = ["/etc/passwd", "../a.jpg", "mug/../../a.jpg", "C:/a.jpg", "c:a.jpg", "mug\\a.jpg", "a\nb"]
+def test_a_hidden_folder_that_is_given_is_read(tmp_path):
+    """Only what lies below is looked at, as in a cache below the home folder."""
+    folder_of(tmp_path / ".cache/.x", [("mug/a.jpg", b"1")])
+    assert list(read_members(tmp_path / ".cache/.x")) == [("mug/a.jpg", b"1")]
+
+
+UNSAFE = ["/etc/passwd", "../a.jpg", "mug/../../a.jpg"]
+OF_WINDOWS = ["C:/a.jpg", "mug\\a.jpg"]
+
+
+def refused_after_the_first(path, name):
+    """The first member is read; the second one is named, in a line."""
+    reader = read_members(path)
+    assert next(reader) == ("mug/a.jpg", b"1")
+    with pytest.raises(UserError, match=r"a\.(tar|zip): expected .* found the member") as error:
+        next(reader)
+    assert repr(name) in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", UNSAFE)
 def test_names_that_lead_elsewhere_are_refused(tmp_path, name):
-    """Absolute, upwards, drive, backslash and line break, in a tar and in a zip."""
+    """Absolute and upwards, in a tar and in a zip."""
     good = ("mug/a.jpg", b"1")
     tar = tar_of(tmp_path / "a.tar", (header(good[0]), good[1]), (header(name), b"2"))
     for path in (tar, zip_of(tmp_path / "a.zip", good, (name, b"2"))):
-        reader = read_members(path)
-        assert next(reader) == good
-        with pytest.raises(UserError, match=r"a\.(tar|zip): expected .* found the member") as error:
-            next(reader)
-        assert repr(name) in str(error.value)
-        assert "\n" not in str(error.value)
+        refused_after_the_first(path, name)
+
+
+@pytest.mark.parametrize("name", OF_WINDOWS)
+def test_paths_of_windows_are_refused_in_a_zip(tmp_path, name):
+    """Where a backslash may be a folder's or a name's."""
+    refused_after_the_first(zip_of(tmp_path / "a.zip", ("mug/a.jpg", b"1"), (name, b"2")), name)
+
+
+NAMES = [
+    "Screenshot 2024-05-01 at 3.45.12\u202fPM.png",
+    "Sni\u0301mek obrazovky v\u00a013.05.05.jpg",
+    "family \U0001f468\u200d\U0001f469.jpg",
+    "a\nb\r.jpg",
+    "12:30.jpg",
+    "c:a.jpg",
+    "back\\slash.jpg",
+    "caf\udce9.jpg",
+    "(1).jpg",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_of_a_file_is_the_name_of_an_image(tmp_path, name):
+    """In a folder and in a tar of it: of a Mac, of a phone, with bytes that are no UTF-8."""
+    folder = folder_of(tmp_path / "a", [(f"mug/{name}", b"1")])
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.add(folder, ".")
+    for path in (folder, tmp_path / "a.tar"):
+        assert list(read_members(path)) == [(f"mug/{name}", b"1")]
+        assert read_image(path, f"mug/{name}") == b"1"
+
+
+def test_what_cannot_be_printed_is_escaped_where_it_is_shown():
+    """Letters of any language are not."""
+    assert shown("Möbel 鞄 a\nb\u202e\udce9.jpg") == "Möbel 鞄 a\\nb\\u202e\\xe9.jpg"
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("Möbel/é.jpg".encode(), "Möbel/é.jpg"),
+        ("Möbel/e.jpg".encode("cp850"), "M\udc94bel/e.jpg"),
+        ("鞄/a.jpg".encode("cp932"), "\udc8a\udc93/a.jpg"),
+        (b"mug/a.jpg", "mug/a.jpg"),
+    ],
+)
+def test_a_zips_names_are_utf8_or_bytes(tmp_path, raw, name):
+    """Never the letters of a code page that it may not be; the image is found under its name."""
+    path = zip_of(tmp_path / "a.zip", ("x" * len(raw), b"1"))
+    path.write_bytes(path.read_bytes().replace(b"x" * len(raw), raw))
+    assert list(read_members(path)) == [(name, b"1")]
+    assert read_image(path, name) == b"1"
 
 
 @pytest.mark.parametrize(
@@ -156,17 +230,77 @@ def test_links_and_devices_are_refused(tmp_path, kind):
         list(read_members(path))
 
 
-def test_links_in_zips_and_folders_are_refused(tmp_path):
+def test_links_in_zips_and_devices_in_folders_are_refused(tmp_path):
     """A zip keeps a link as a file of the type 'link'."""
     link = zipfile.ZipInfo("mug/a.jpg")
     link.external_attr = 0o120777 << 16
-    folder = folder_of(tmp_path / "a", [("b/x.jpg", b"1")])
-    (folder / "mug").symlink_to("b")
     pipe = folder_of(tmp_path / "c", [("b/x.jpg", b"1")])
     os.mkfifo(pipe / "mug")
-    for path in (zip_of(tmp_path / "a.zip", (link, b"/etc/passwd")), folder, pipe):
-        with pytest.raises(UserError, match=r"'mug.*', which is a link or a device; remove it"):
+    for path in (zip_of(tmp_path / "a.zip", (link, b"/etc/passwd")), pipe):
+        with pytest.raises(UserError, match=r"'mug.*', which is a (link or a )?device.*; remove"):
             list(read_members(path))
+
+
+def linked(folder):
+    """A folder with an image, links to it and to its folder, and one to where it lies itself."""
+    folder_of(folder, [("b/x.jpg", b"1")])
+    (folder / "b/y.jpg").symlink_to("x.jpg")
+    (folder / "mug").symlink_to("b")
+    (folder / "b/round").symlink_to("..")
+    return folder
+
+
+def test_links_that_end_in_the_folder_are_followed(tmp_path):
+    """To files and to folders, round in no circle."""
+    names = ["b/x.jpg", "b/y.jpg", "mug/x.jpg", "mug/y.jpg"]
+    folder = linked(tmp_path / "a")
+    assert list(read_members(folder)) == [(name, b"1") for name in names]
+    assert [read_image(folder, name) for name in names] == [b"1"] * 4
+
+
+def test_links_into_the_caches_that_checkouts_are_made_of_are_followed(tmp_path):
+    """DVC's with ``cache.type symlink``, in the repository or shared, and Hugging Face's."""
+    digest = "ab/" + "0123456789" * 3
+    stored = folder_of(tmp_path / "shared/cache/files/md5", [(digest, b"1")])
+    folder_of(tmp_path / "hub/blobs", [("f00d", b"2")])
+    snapshot = folder_of(tmp_path / "hub/snapshots/1a2b", [("mug/b.jpg", b"3")])
+    (snapshot / "mug/a.jpg").symlink_to("../../../blobs/f00d")
+    (snapshot / "mug/c.jpg").symlink_to(stored / digest)
+    expected = [("mug/a.jpg", b"2"), ("mug/b.jpg", b"3"), ("mug/c.jpg", b"1")]
+    assert list(read_members(snapshot)) == expected
+    assert [name for name, _ in read_members(snapshot / "mug")] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert read_image(snapshot, "mug/a.jpg") == b"2"
+
+
+OUT = {"file.jpg": "secret.jpg", "folder": "others", "none.jpg": "nothing", "self.jpg": "self.jpg"}
+
+
+@pytest.mark.parametrize("name", OUT)
+def test_links_that_lead_out_are_refused_by_name(tmp_path, name):
+    """Where all must be read; else they are told with the others, and stop nothing."""
+    folder_of(tmp_path, [("secret.jpg", b"1"), ("others/a.jpg", b"1"), ("a/x.jpg", b"2")])
+    here = "" if name.startswith(("self", "none")) else f"{tmp_path}/"
+    (tmp_path / "a" / name).symlink_to(f"{here}{OUT[name]}")
+    with pytest.raises(UserError, match=rf"the member '{name}', which is a link .*; remove it"):
+        list(read_members(tmp_path / "a"))
+    found = dict(read_members(tmp_path / "a", strict=False))
+    assert set(found) == {name, "x.jpg"}
+    assert found["x.jpg"] == b"2"
+    assert found[name] == b""
+    assert found[name].reason.startswith("is a link")
+
+
+def test_what_is_no_image_is_not_read_where_all_is_taken(tmp_path, monkeypatch):
+    """By name and first bytes; nor what is too large, or may not be read."""
+    monkeypatch.setattr(folders, "MAX_BYTES", 100)
+    png = b"\x89PNG\r\n\x1a\n" + bytes(20)
+    members = [("a.jpg", b"x"), ("b", png), ("c.mp4", bytes(50)), ("d.png", bytes(200))]
+    found = dict(read_members(folder_of(tmp_path / "a", members), strict=False))
+    assert {name: bytes(data) for name, data in found.items()} == {
+        "a.jpg": b"x", "b": png, "c.mp4": b"", "d.png": b"",
+    }  # fmt: skip
+    assert found["c.mp4"].reason == "is no image by its name and its first bytes"
+    assert "where images have at most" in found["d.png"].reason
 
 
 def test_the_folder_itself_may_be_a_link(tmp_path):
@@ -179,7 +313,8 @@ def test_the_folder_itself_may_be_a_link(tmp_path):
 def test_large_members_are_refused_unread(tmp_path, monkeypatch):
     """By the size in the header, before anything is unpacked."""
     monkeypatch.setattr(archives, "MAX_BYTES", 2**20)
-    large = ("mug/a.jpg", bytes(3 * 2**20))
+    monkeypatch.setattr(folders, "MAX_BYTES", 2**20)
+    large = ("mug/a.jpg", np.random.default_rng(0).bytes(3 * 2**20))
     write_tar(tmp_path / "a.tar", [large])
     tar_of(tmp_path / "a.tgz", (header(large[0]), large[1]), mode="w:gz")
     for path in (
@@ -188,10 +323,10 @@ def test_large_members_are_refused_unread(tmp_path, monkeypatch):
         zip_of(tmp_path / "a.zip", large),
         folder_of(tmp_path / "a", [large]),
     ):
-        with pytest.raises(
-            UserError, match=r"at most 1 MiB, found the member 'mug/a.jpg' of 3 MiB"
-        ):
+        with pytest.raises(UserError, match=r"'mug/a.jpg', which has 3 MiB, .* at most 1 MiB"):
             list(read_members(path))
+        (data,) = (data for _, data in read_members(path, strict=False))
+        assert data.reason.startswith("has 3 MiB")
 
 
 def test_a_header_that_announces_terabytes_is_refused(tmp_path):
@@ -199,8 +334,18 @@ def test_a_header_that_announces_terabytes_is_refused(tmp_path):
     for kind in (tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME):
         data = header("a.jpg", kind, size=2**40).tobuf(tarfile.GNU_FORMAT)
         (tmp_path / "a.tar.gz").write_bytes(gzip.compress(data + bytes(10240)))
-        with pytest.raises(UserError, match=r"at most 512 MiB, found the member 'a.jpg'"):
+        with pytest.raises(UserError, match=r"at most 512 MiB in an|damaged .*'a.jpg' of 1099511"):
             list(read_members(tmp_path / "a.tar.gz"))
+
+
+def test_a_negative_size_is_damage(tmp_path):
+    """The reader would go back by it, for ever."""
+    data = bytearray(header("a.jpg", size=0).tobuf(tarfile.GNU_FORMAT))
+    data[124:136] = (-512 + 256**12).to_bytes(12, "big")
+    data[148:156] = b"%06o\0 " % (sum(data[:148]) + 8 * 32 + sum(data[156:]))
+    (tmp_path / "a.tar").write_bytes(data + bytes(10240))
+    with pytest.raises(UserError, match="truncated or damaged"):
+        list(read_members(tmp_path / "a.tar"))
 
 
 def test_archives_that_grow_are_refused(tmp_path, monkeypatch):
@@ -217,7 +362,10 @@ def test_archives_that_grow_are_refused(tmp_path, monkeypatch):
 
 def test_names_are_bounded(tmp_path):
     """Neither a long name nor a header of names is taken into memory or into a message."""
-    for name, message in (("a/" + "x" * 1000, "a name of 1002"), ("x" * 2**21, "at most 512 MiB")):
+    for name, message in (
+        ("a/" + "x" * 1000, "a name of 1002"),
+        ("x" * 2**21, "damaged .* of 20971"),
+    ):
         write_tar(tmp_path / "a.tar", [(name, b"x")])
         with pytest.raises(UserError, match=message) as caught:
             list(read_members(tmp_path / "a.tar"))
@@ -313,6 +461,7 @@ def test_a_folder_that_cannot_be_read_is_refused(tmp_path):
 def test_what_is_not_wanted_is_not_read(tmp_path, monkeypatch):
     """By its name alone, even where it is too large to be read."""
     monkeypatch.setattr(archives, "MAX_BYTES", 1000)
+    monkeypatch.setattr(folders, "MAX_BYTES", 1000)
     members = [("mug/a.jpg", b"1"), ("mug/movie.avi", bytes(2000))]
     for path in (zip_of(tmp_path / "a.zip", *members), folder_of(tmp_path / "a", members)):
         assert list(read_members(path, lambda name: name.endswith(".jpg"))) == members[:1]

@@ -280,7 +280,7 @@ UNREADABLE = {
     "empty": (b"", "not a readable image"),
     "text": (b"<html>Not found</html>", "not a readable image"),
     "fake": (b"\xff\xd8\xff" + bytes(300), "not a readable image"),
-    "other format": (encoded(quarters(), "TIFF"), "not a readable image"),
+    "other format": (encoded(quarters(), "PPM"), "not a readable image"),
     "bomb": (png_of(30000, 30000), "more than 89 million pixels"),
     "too many": (png_of(13000, 6900), "more than 89 million pixels"),
     "scans": (jpeg_of_scans(101, 64), "more than 100 scans"),

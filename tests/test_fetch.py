@@ -53,19 +53,20 @@ def folder_of(path, members):
     return path
 
 
-def fetched(tmp_path, name, source, domains):
+def fetched(tmp_path, name, source, domains, targets=None):
     """Run obtain without a download; the counts and each domain's members."""
-    counts = obtain(
+    given = obtain(
         name,
         source,
         domains,
         tmp_path / "raw",
         cache=tmp_path / "cache",
         checksums=tmp_path / "sums.txt",
+        targets=targets,
     )
     assert not (tmp_path / "cache").exists()
     assert not (tmp_path / "sums.txt").exists()
-    return counts, {d: list(read_members(tmp_path / "raw" / f"{d}.tar")) for d in domains}
+    return given.images, {d: list(read_members(tmp_path / "raw" / f"{d}.tar")) for d in domains}
 
 
 def published(name, domains):
@@ -150,6 +151,122 @@ def test_a_category_may_be_named_as_a_domain(tmp_path):
     members = [("art/photo/a.jpg", b"1"), ("photo/art/b.jpg", b"2")]
     _, found = fetched(tmp_path, "folder", folder_of(tmp_path / "a", members), ["art", "photo"])
     assert found == {"art": [("photo/a.jpg", b"1")], "photo": [("art/b.jpg", b"2")]}
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tgz"])
+def test_hidden_folders_are_no_categories(tmp_path, kind):
+    """Nor other programs' folders, in a folder and in archives."""
+    members = [(f"art/{name}", data) for name, data in SMALL]
+    junk = (".ipynb_checkpoints/frame-checkpoint.jpg", "@eaDir/a.jpg", "mug/.thumbs/a.jpg")
+    source = {"folder": folder_of, "zip": zip_of, "tgz": tgz_of}[kind](
+        tmp_path / "a", [*members, *((f"art/{name}", b"junk") for name in junk)]
+    )
+    _, found = fetched(tmp_path, "folder", source, ["art"])
+    assert found["art"] == sorted(SMALL)
+
+
+NAMED = ("a.JPG", "b.jfif", "c.Tif", "d.tiff", "e.HEIC", "f.avif", "g.jpe", "h.heif")
+
+
+def test_images_are_known_by_many_names(tmp_path):
+    """In any case; whether they can be read is found when they are decoded."""
+    source = folder_of(tmp_path / "a", [(f"art/mug/{name}", b"1") for name in NAMED])
+    assert fetched(tmp_path, "folder", source, ["art"])[0] == {"art": len(NAMED)}
+
+
+def test_images_that_nobody_reads_are_not_left_out_in_silence(tmp_path):
+    """Those of cameras come unread, to fail when they are decoded; other files are counted."""
+    names = ("a.jpg", "b.CR2", "c.svg", "d.mp4", "e.MP4", "f.txt", "README")
+    source = folder_of(tmp_path / "a", [(f"art/mug/{name}", b"1") for name in names])
+    (source / "notes.txt").write_bytes(b"beside the domains")
+    places = {"cache": tmp_path / "c", "checksums": tmp_path / "s"}
+    found = obtain("folder", source, ["art"], tmp_path / "raw", **places)
+    assert found == ({"art": 3}, {"art": 3}, {".mp4": 2, ".txt": 1, "": 1})
+    members = list(read_members(tmp_path / "raw/art.tar"))
+    assert members == [("mug/a.jpg", b"1"), ("mug/b.CR2", b""), ("mug/c.svg", b"")]
+
+
+def test_folders_in_a_category_belong_to_it(tmp_path):
+    """At any depth, with or without the folder images."""
+    names = ("mug/2023/a.jpg", "mug/b.jpg", "pen/x/y/z/c.jpg")
+    for top in ("art", "art/images"):
+        source = folder_of(tmp_path / top / "s", [(f"{top}/{name}", b"1") for name in names])
+        counts, found = fetched(tmp_path, "folder", source, ["art"])
+        assert counts == {"art": 3}
+        assert [name for name, _ in found["art"]] == list(names)
+
+
+ART = [("art/mug/2023/a.jpg", b"1"), ("art/pen/b.jpg", b"1")]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["2019/05/a.jpg", "b.jpg"], ["2019%2F05%2Fa.jpg", "b.jpg"]),
+        (["2019/a.jpg", "2020/01/b.jpg"], ["2019%2Fa.jpg", "2020%2F01%2Fb.jpg"]),
+        (["holiday/a.jpg", "b.jpg"], ["b.jpg", "holiday%2Fa.jpg"]),
+        (["2019/a.jpg", "2020/b.jpg"], ["2019/a.jpg", "2020/b.jpg"]),
+        (["mug/x/a.jpg", "pen/b.jpg"], ["mug/x/a.jpg", "pen/b.jpg"]),
+    ],
+)
+def test_folders_of_an_album_belong_to_it(tmp_path, names, expected):
+    """Of a target, where none is a category of the source, and one folder deep is not all."""
+    members = [*ART, *((f"photos/{name}", b"2") for name in names)]
+    _, found = fetched(
+        tmp_path, "folder", folder_of(tmp_path / "a", members), ["art", "photos"], ["photos"]
+    )
+    assert [name for name, _ in found["photos"]] == expected
+    assert [name for name, _ in found["art"]] == ["mug/2023/a.jpg", "pen/b.jpg"]
+    if "b.jpg" in names:  # then it shows without the tasks
+        again = fetched(tmp_path, "folder", tmp_path / "a", ["art", "photos"])
+        assert again[1] == found
+
+
+def test_an_album_beside_a_category_of_the_source_is_refused(tmp_path):
+    """Its labels would be lost; and a source is no album."""
+    members = [*ART, ("photos/mug/a.jpg", b"2"), ("photos/b.jpg", b"2")]
+    source = folder_of(tmp_path / "a", members)
+    for targets in (["photos"], []):
+        with pytest.raises(UserError, match=r"'photos' in folders of categories, found 'b\.jpg'"):
+            fetched(tmp_path, "folder", source, ["art", "photos"], targets)
+
+
+def test_a_category_of_a_mac_is_that_of_any_other_system(tmp_path):
+    """NFD and NFC are one name; two images of one name in both are told apart."""
+    members = [("art/cafe\u0301/a.jpg", b"1"), ("photo/caf\u00e9/a.jpg", b"2")]
+    _, found = fetched(tmp_path, "folder", folder_of(tmp_path / "a", members), ["art", "photo"])
+    assert found["art"] == [("caf\u00e9/a.jpg", b"1")]
+    assert found["photo"] == [("caf\u00e9/a.jpg", b"2")]
+    twice = folder_of(tmp_path / "b", [members[0], ("art/caf\u00e9/a.jpg", b"2")])
+    with pytest.raises(UserError, match=r"twice, the second time as 'art/caf(e\\u0301|\\xe9)/a"):
+        fetched(tmp_path, "folder", twice, ["art"])
+
+
+def test_any_name_comes_through(tmp_path):
+    """Of a Mac and of a phone; bytes that are no UTF-8 are written out, the system's files left."""
+    names = (
+        "a\u202fPM.png",
+        "v\u00a013.jpg",
+        "\U0001f468\u200d\U0001f469.jpg",
+        "b\n.jpg",
+        "c\udce9.jpg",
+    )
+    source = folder_of(tmp_path / "a", [(f"art/mug/{name}", b"1") for name in (*names, "Icon\r")])
+    _, found = fetched(tmp_path, "folder", source, ["art"])
+    expected = sorted(f"mug/{name}".replace("\udce9", "\\xe9") for name in names)
+    assert [name for name, _ in found["art"]] == expected
+
+
+def test_a_link_out_of_the_data_set_is_refused(tmp_path):
+    """A folder too: its images would be left out in silence."""
+    source = folder_of(tmp_path / "a", [("art/mug/a.jpg", b"1")])
+    folder_of(tmp_path / "other", [("a.jpg", b"1")])
+    (source / "art/pen").symlink_to(tmp_path / "other")
+    with pytest.raises(UserError, match=r"'art/pen', which is a link out of the folder, to '/"):
+        fetched(tmp_path, "folder", source, ["art"])
+    (source / "art/pen").unlink()
+    (source / "art/pen").symlink_to("mug")
+    assert fetched(tmp_path, "folder", source, ["art"])[0] == {"art": 2}
 
 
 def test_a_domain_that_is_half_flat_is_refused(tmp_path):
@@ -368,7 +485,7 @@ def test_a_data_set_is_downloaded_once_and_its_digest_kept(tmp_path, server, arc
     raw, cache, sums = tmp_path / "raw", tmp_path / "cache", tmp_path / "sums.txt"
 
     def run():
-        return obtain("small", None, ["photo"], raw, cache=cache, checksums=sums)
+        return obtain("small", None, ["photo"], raw, cache=cache, checksums=sums).images
 
     assert run() == {"photo": 3}
     assert [name for name, _ in read_members(raw / "photo.tar")] == sorted(n for n, _ in SMALL)

@@ -11,7 +11,6 @@ from encoders import archive, draw, parts, picture
 from numpy.testing import assert_array_equal
 
 from dah import imagecodes, shards
-from dah.data.candidates import LeftOut
 from dah.data.inputs import origins
 from dah.encoder import load_encoder
 from dah.encoder_file import write_encoder
@@ -161,7 +160,7 @@ def work(tmp_path, monkeypatch):
         done = already_done(out, header)
         names, stream = (
             [],
-            encode_rest(encoder, origins([str(source)]), out, header, done, LeftOut()),
+            encode_rest(encoder, origins([str(source)]), out, header, done, []),
         )
         for number, batch in enumerate(stream):
             names += batch.names

@@ -1,5 +1,6 @@
 """Images that a person names, single images again, and reading ahead."""
 
+import os
 import tarfile
 import threading
 import zipfile
@@ -103,6 +104,48 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
     (tmp_path / "f/link.png").symlink_to(tmp_path / "secret.png")
     with pytest.raises(UserError, match="is a link out of it"):
         read_image(tmp_path / "f", "link.png")
+
+
+def test_patterns_match_no_hidden_files_nor_junk(tmp_path):
+    """Unless they name them."""
+    draw(tmp_path, ["a/0.png", "@eaDir/1.png", "a/.2.png", "__MACOSX/3.png"])
+    assert named([tmp_path / "**" / "*.png"]) == [("a", "0.png")]
+    assert named([tmp_path / "@eaDir" / "*.png"]) == [("@eaDir", "1.png")]
+    assert named([tmp_path / "a/.2.png"]) == [("a", ".2.png")]
+    (origin,) = origins([str(tmp_path / "a/.2.png")])
+    assert read_image(origin.path, ".2.png") == picture(2)
+
+
+def test_one_file_never_ends_a_folder(tmp_path):
+    """A link out of it, a pipe, a film: each comes with its reason, and the others are read."""
+    draw(tmp_path / "f", NAMES[:1])
+    (tmp_path / "f/link.png").symlink_to("/etc/hostname")
+    (tmp_path / "f/film.mp4").write_bytes(bytes(100))
+    os.mkfifo(tmp_path / "f/pipe.png")
+    for given in (tmp_path / "f", tmp_path / "f" / "**" / "*"):
+        reasons = {
+            name: getattr(data, "reason", "")
+            for origin in origins([str(given)])
+            for name, data in origin.members()
+        }
+        assert "" in (reasons.get("a/0.png"), reasons.get("0.png"))
+        assert "no image by its name" in reasons["film.mp4"]
+
+
+def test_a_link_that_is_named_is_followed(tmp_path):
+    """Wherever it leads."""
+    draw(tmp_path, NAMES[:1])
+    (tmp_path / "l").mkdir()
+    (tmp_path / "l/x.png").symlink_to(tmp_path / NAMES[0])
+    (origin,) = origins([str(tmp_path / "l/x.png")])
+    assert list(origin.members()) == [("x.png", picture(0))]
+
+
+def test_a_device_is_no_input(tmp_path):
+    """Opening a pipe would wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match=r"pipe: expected a folder or a file, found a device"):
+        origins([str(tmp_path / "pipe")])
 
 
 def test_ahead_keeps_the_order_and_bounds_what_waits():

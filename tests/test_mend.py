@@ -94,6 +94,63 @@ def test_a_lock_of_no_commit_is_deleted(folder, tmp_path):
     assert found(tmp_path) == (None, None)
 
 
+def refused_git(folder, reason):
+    """The lock, cut off, is left where git has a reason not to answer."""
+    (folder / LOCK).write_bytes(WHOLE[:20])
+    with pytest.raises(
+        UserError, match=rf"dvc\.lock: was cut off, and git .*{reason}.*; it is left"
+    ):
+        mend(folder)
+    assert found(folder) == (WHOLE[:20], HELD)
+
+
+def test_a_lock_is_left_where_git_refuses_to_answer(folder, monkeypatch):
+    """The repository is another user's, as in a container; git is not there."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    refused_git(folder, "dubious ownership")
+    monkeypatch.delenv("GIT_TEST_ASSUME_DIFFERENT_OWNER")
+    monkeypatch.setenv("PATH", str(folder))
+    refused_git(folder, "No such file")
+
+
+def test_a_lock_is_left_where_the_last_commit_cannot_be_read(folder):
+    """Its name was cut off by the same failure of power."""
+    head = folder / ".git" / (folder / ".git/HEAD").read_text(encoding="utf-8").split()[1]
+    kept = head.read_bytes()
+    head.write_bytes(b"")
+    refused_git(folder, "HEAD cannot be read")
+    head.write_bytes(b"0123456789" * 4 + b"\n")
+    refused_git(folder, "bad object|fatal")
+    head.write_bytes(kept)
+    assert mend(folder) == [f"dvc.lock {RESTORED}"]
+
+
+def test_an_rwlock_needs_no_git(folder, monkeypatch):
+    """No commit has it."""
+    (folder / RWLOCK).write_bytes(HELD[:9])
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert mend(folder) == [f".dvc/tmp/rwlock {DELETED}"]
+
+
+def test_a_repository_without_git_has_no_commit(tmp_path):
+    """``dvc init --no-scm``."""
+    run(tmp_path, "dvc", "init", "--quiet", "--no-scm")
+    (tmp_path / LOCK).write_bytes(WHOLE[:20])
+    assert mend(tmp_path) == [f"dvc.lock {DELETED}"]
+
+
+def test_what_a_run_would_delete_is_refused_before_it_starts(folder):
+    """``make repro`` calls mend first; DVC itself would clear data/raw without a question."""
+    own = folder / "data/raw/mine.zip"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"photographs")
+    said = run(folder, sys.executable, "-m", "dah", "mend", code=1)
+    assert "data/raw/mine.zip: expected outputs of the pipeline alone" in said
+    assert said.count("\n") == 1
+    own.unlink()
+    assert run(folder, sys.executable, "-m", "dah", "mend") == ""
+
+
 def test_a_conflict_is_left_to_its_author(folder):
     """Both sides of a merge stand in it."""
     conflict = b"schema: '2.0'\n<<<<<<< ours\nstages:\n=======\n>>>>>>> theirs\n"

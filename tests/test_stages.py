@@ -32,9 +32,41 @@ def call(*arguments, cwd=ROOT):
     return result.returncode, result.stdout, result.stderr
 
 
-def test_the_check_accepts_the_default():
-    """It says what the parameters amount to."""
-    assert call("stages.check", "--data", "data") == (0, "2 tasks, 3 methods, 64 bits\n", "")
+CHECK = "stages.check", "--data", "data", "--out", "data/checked.txt"
+
+
+def test_the_check_accepts_the_default(tmp_path):
+    """It says what the parameters amount to, and what fetch waits for is always the same."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    assert call(*CHECK, cwd=tmp_path) == (0, "2 tasks, 3 methods, 64 bits\n", "")
+    assert (tmp_path / "data/checked.txt").read_text() == "checked\n"
+
+
+def test_the_check_leaves_what_it_does_not_know(tmp_path):
+    """A photograph among the features of a run that is on record; it is said in one line."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    for name in ("1.jpg", "2.jpg"):
+        (tmp_path / "data/features/mine").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data/features/mine" / name).write_bytes(b"a photograph")
+    code, output, _ = call(*CHECK, cwd=tmp_path)
+    assert code == 0
+    assert output.startswith("left data/features/mine (2 files): no run on record made it")
+    assert len(list((tmp_path / "data/features/mine").iterdir())) == 2
+
+
+def test_the_check_refuses_a_data_set_among_outputs(tmp_path):
+    """Before it removes anything or records a run."""
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    text = text.replace("name: digits", "name: folder").replace("path: null", "path: data/images")
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "data/images/hand/mug").mkdir(parents=True)
+    (tmp_path / "data/images/hand/mug/1.jpg").write_bytes(b"a photograph")
+    code, output, error = call(*CHECK, cwd=tmp_path)
+    assert (code, output) == (1, "")
+    assert error.startswith("check: dataset.path: 'data/images' is, lies in or holds data/images,")
+    assert error.count("\n") == 1
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["images"]
+    assert (tmp_path / "data/images/hand/mug/1.jpg").exists()
 
 
 @pytest.mark.parametrize(
@@ -61,7 +93,7 @@ def test_a_mistake_in_the_parameters_is_one_line(tmp_path, old, new, message):
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     assert text.count(old) == 1
     (tmp_path / "params.yaml").write_text(text.replace(old, new), encoding="utf-8")
-    code, output, error = call("stages.check", "--data", "data", cwd=tmp_path)
+    code, output, error = call(*CHECK, cwd=tmp_path)
     assert (code, output) == (1, "")
     assert error.startswith(f"check: {message}")
     assert error.count("\n") == 1
@@ -109,6 +141,23 @@ def test_images_that_cannot_be_read_are_skipped_on_demand(archive):
     assert read_table(archive / "s.csv", SKIPPED)["file"] == ["mug/x.png", "pen/y.gif"]
 
 
+def test_a_category_is_the_first_folder(archive):
+    """Folders in it belong to it; a name that cannot be printed is escaped in the message only."""
+    image = io.BytesIO()
+    Image.new("RGB", (12, 9), "red").save(image, "PNG")
+    names = ["mug/2023/05/a\n.png", "pen/b.png"]
+    write_tar(archive / "a.tar", [(name, image.getvalue()) for name in names])
+    assert resize(archive)[0] == 0
+    table = read_table(archive / "l.csv", LABELS)
+    assert sorted(zip(table["category"], table["file"], strict=True)) == [
+        ("mug", names[0]), ("pen", names[1]),
+    ]  # fmt: skip
+    write_tar(archive / "a.tar", [(name, b"") for name in names])
+    code, _, error = resize(archive)
+    assert code == 1
+    assert "(mug/2023/05/a\\n.png: not a readable" in error.splitlines()[-1]
+
+
 def test_a_missing_input_is_one_line(tmp_path):
     """An input that is not there is named with what was expected of it."""
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
@@ -121,6 +170,7 @@ def test_a_missing_input_is_one_line(tmp_path):
 
 def test_results_before_a_run_are_one_line(tmp_path):
     """`python -m dah results` says what is missing."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     code, _, error = call("dah", "results", cwd=tmp_path)
     assert code == 1
     assert error.startswith("dah: metrics/summary.json: expected metrics as JSON, found: ")

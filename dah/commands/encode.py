@@ -1,14 +1,14 @@
 """Turn images into codes and predicted categories."""
 
-import os
 from pathlib import Path
 
 from tqdm import tqdm
 
-from dah.data.candidates import LeftOut, listed
+from dah.data.folders import NO_IMAGE
 from dah.data.inputs import origins
+from dah.data.members import shown
 from dah.encoder import load_encoder
-from dah.shards import alone, already_done, encode_rest, finish, header_of
+from dah.shards import LeftOut, alone, already_done, encode_rest, finish, header_of
 from dah.tables import SKIPPED, write_table
 
 
@@ -29,25 +29,22 @@ def _encode(model: Path, images: list[str], out: Path, device: str) -> None:
     done = already_done(out, header)
     known = sum(len(names) for names in done.values())
     missing = sum(
-        name not in done.get(str(origin.path), ()) for origin in found for name in listed(origin)
+        name not in done.get(str(origin.path), ()) for origin in found for name in origin.listed()
     )
-    left = LeftOut()
+    left: list[LeftOut] = []
     with tqdm(total=missing, desc="encode", unit="image") as bar:
         for batch in encode_rest(encoder, found, out, header, done, left):
             bar.update(len(batch.names) + len(batch.failures))
     count = finish(out, header)
     print(f"{out}: {count} images, {count - known} of them new, {encoder.bits} bits")
-    if left.others:
-        print(f"files that are no images by name and first bytes, passed over: {len(left.others)}")
+    bad = [(origin, name, why) for origin, name, why in left if why != NO_IMAGE]
+    if len(bad) < len(left):
+        others = len(left) - len(bad)
+        print(f"files that are no images by name and first bytes, passed over: {others}")
     skipped = out.with_name(f"{out.stem}.skipped.csv")
     skipped.unlink(missing_ok=True)
-    if left.failures:
+    if bad:
         several = len(found) > 1
-        rows = ((str(o.path / name) if several else name, why) for o, name, why in left.failures)
+        rows = ((str(o.path / name) if several else name, why) for o, name, why in bad)
         write_table(skipped, SKIPPED, sorted((shown(name), why) for name, why in rows))
-        print(f"{skipped}: {len(left.failures)} images that cannot be read, with the reasons")
-
-
-def shown(name: str) -> str:
-    """The name of a file, bytes that are no UTF-8 as ``\\xe9``."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+        print(f"{skipped}: {len(bad)} images that cannot be read, with the reasons")

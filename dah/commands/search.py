@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from dah.artifacts import replacing
-from dah.data.candidates import LeftOut, candidates
 from dah.data.inputs import origins
 from dah.encoder import Encoded, Encoder, load_encoder
 from dah.errors import UserError
@@ -61,14 +60,12 @@ def encoder_of(header: Header, model: Path | None, device: str) -> Encoder:
 def encode_queries(encoder: Encoder, arguments: list[str]) -> tuple[Encoded, list[str]]:
     """All queries that can be read, and the folder or archive of each; the others are told."""
     batches, folders = [], []
-    left = LeftOut()
     for origin in origins(arguments):
-        for batch in encoder.batches(candidates(origin, left)):
+        for batch in encoder.batches(origin.members()):
             batches.append(batch)
             folders += [str(origin.path)] * len(batch.names)
-            left.failures += ((origin, *failure) for failure in batch.failures.items())
-    for origin, name, reason in left.every():
-        print(f"dah: {origin.path / name}: {reason}", file=sys.stderr)
+            for name, reason in batch.failures.items():
+                print(f"dah: {origin.path / name}: {reason}", file=sys.stderr)
     if not folders:
         raise UserError("no query is an image that can be read")
     encoded = Encoded(

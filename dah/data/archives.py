@@ -1,6 +1,5 @@
 """Archives of images: one reproducible tar out, any tar, zip or folder in, one member at a time."""
 
-import os
 import re
 import stat
 import struct
@@ -11,16 +10,16 @@ from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from lzma import LZMAError
 from pathlib import Path
-from typing import IO
 
 from dah.artifacts import replacing
-from dah.data.members import Refused, refused, safe_name
+from dah.data.folders import MAX_BYTES, read_folder, taken, unreadable
+from dah.data.members import Unread, leads_elsewhere, member_name, passed_over, refused, shown
 from dah.errors import UserError
 
-MAX_BYTES = 512 * 2**20
-HEAD = 32  # bytes
+MAX_HEADER = 2**20  # bytes of a name or of other attributes
 MAX_GROWTH = 10  # times an archive's size, beyond MAX_BYTES: images are packed already
 EXPECTED = "an archive (tar, tar.gz, zip) or a folder"
+_UTF8 = 0x800  # a zip's flag that a member's name is UTF-8
 _PACKINGS = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
@@ -42,10 +41,6 @@ _DAMAGE = (
 )
 _NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE)
 
-Wanted = Callable[[str], bool]
-Looks = Callable[[str, bytes], bool]
-Told = Callable[[Refused], None]
-
 
 class _Header(tarfile.TarInfo):
     """A tar header that is whole: Python's reader takes a broken one for the archive's end."""
@@ -58,9 +53,10 @@ class _Header(tarfile.TarInfo):
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from error
-        if header.type in _NAMES and header.size > 2**20:
-            raise tarfile.ReadError(_too_large(header.name, header.size))
-        _check_size(header)  # below zero the next header would be this one, for ever
+        if header.size < 0 or (header.size > MAX_HEADER and header.type in _NAMES):
+            raise tarfile.ReadError(
+                f"the header {shown(header.name)[:100]!r} of {header.size} bytes"
+            )
         return header
 
 
@@ -78,35 +74,27 @@ def write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
             tar.members.clear()  # it would keep every header
 
 
-def refuse(error: Refused) -> None:
-    raise error
-
-
-def anything(name: str, head: bytes) -> bool:
-    return True
-
-
 def read_members(
-    path: Path,
-    wanted: Wanted = bool,
-    looks: Looks = anything,
-    left_out: Told = refuse,
+    path: Path, wanted: Callable[[str], bool] = bool, *, strict: bool = True
 ) -> Iterator[tuple[str, bytes]]:
     """The files of a tar (plain, gz, bz2, xz), a zip or a folder as ``(name, bytes)``.
 
     Archives come in stored order, folders depth first in the order of their names. Names are
-    relative, with ``/``. What macOS and Windows leave behind (``__MACOSX``, ``._*``, ``.DS_Store``,
-    ``Thumbs.db``) is skipped, and so is, unread, what ``wanted`` says no to by its name, or
-    ``looks`` by its name and its first HEAD bytes. One member is in memory at a time. A member that
-    cannot be taken is an error, or what ``left_out`` is told of, and the others follow.
+    relative, with ``/``; a byte of them that is no UTF-8 is a surrogate, as in ``os.fsdecode``.
+    Hidden files and folders and what systems leave behind (``passed_over``) are skipped, and so is,
+    unread, what ``wanted`` says no to by its name. One member is in memory at a time.
 
     Raises ``UserError``, when iterated, for a path that is not there, not an archive, truncated or
-    damaged, and for a member that is unsafe (absolute, with ``..``, backslash, drive letter or
-    control character, a very long name, a link, device or fifo) or above ``MAX_BYTES``, and for an
-    archive that unpacks to ``MAX_GROWTH`` times its size.
+    damaged, for a member whose name leads elsewhere, and for an archive that unpacks to
+    ``MAX_GROWTH`` times its size; where `strict`, also for a member that is a link out of the
+    folder, a link of an archive, a device or fifo, encrypted, or above ``MAX_BYTES``. These come
+    as ``Unread`` otherwise, and so do a folder's files that cannot be read or are no images.
     """
     if path.is_dir():
-        yield from _in_folder(path, "", wanted, looks, left_out)
+        try:
+            yield from read_folder(path, wanted, strict)
+        except OSError as error:
+            raise unreadable(path, error) from error
         return
     try:
         with path.open("rb") as file:
@@ -116,9 +104,9 @@ def read_members(
     packing = _packing(head)
     try:
         if packing == "zip":
-            yield from _in_zip(path, wanted, looks, left_out)
+            yield from _in_zip(path, wanted, strict)
         else:
-            yield from _in_tar(path, packing, wanted, looks, left_out)
+            yield from _in_tar(path, packing, wanted, strict)
     except (tarfile.TarError, zipfile.BadZipFile, *_DAMAGE) as error:
         if not packing and head[257:262] != b"ustar":
             raise UserError(
@@ -134,16 +122,14 @@ def read_members(
 def is_archive(path: Path) -> bool:
     """Whether a file begins like an archive that ``read_members`` reads."""
     try:
-        if not path.is_file():  # a pipe would wait for its writer
-            return False
         with path.open("rb") as file:
             head = file.read(512)
-    except OSError:
+    except OSError:  # what reads it says why
         return False
     return bool(_packing(head)) or head[257:262] == b"ustar"
 
 
-def member_names(path: Path, left_out: Told = refuse) -> list[str]:
+def member_names(path: Path, *, strict: bool = True) -> list[str]:
     """The names of what ``read_members`` would give, in its order, no file's contents read."""
     names: list[str] = []
 
@@ -151,7 +137,7 @@ def member_names(path: Path, left_out: Told = refuse) -> list[str]:
         names.append(name)
         return False
 
-    for _ in read_members(path, noted, left_out=left_out):
+    for _ in read_members(path, noted, strict=strict):
         pass
     return names
 
@@ -172,136 +158,77 @@ def _packing(head: bytes) -> str:
     return next((how for magic, how in _PACKINGS.items() if head.startswith(magic)), "")
 
 
+def open_tar(path: Path, packing: str = "") -> tarfile.TarFile:
+    """A tar whose broken headers are errors, its names in UTF-8."""
+    return tarfile.open(path, f"r:{packing}", tarinfo=_Header, encoding="utf-8")
+
+
 def tar_headers(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The headers of a tar, none kept."""
+    """The headers of a tar, none of them kept."""
     while (header := tar.next()) is not None:
         tar.members.clear()  # it would keep every header
-        _check_size(header)  # as an extended header tells it
+        if header.size < 0:  # by an extended header: the next header would be this one, for ever
+            raise tarfile.ReadError(
+                f"the member {shown(header.name)[:100]!r} of {header.size} bytes"
+            )
         yield header
 
 
-def open_tar(path: Path, packing: str = "") -> tarfile.TarFile:
-    """A tar, of which a broken header is an error."""
-    return tarfile.open(path, f"r:{packing}", tarinfo=_Header)
-
-
-def _check_size(header: tarfile.TarInfo) -> None:
-    if header.size < 0:
-        raise tarfile.ReadError(f"the member {header.name[:100]!r} of {header.size} bytes")
-
-
 def _in_tar(
-    path: Path, packing: str, wanted: Wanted, looks: Looks, left_out: Told
+    path: Path, packing: str, wanted: Callable[[str], bool], strict: bool
 ) -> Iterator[tuple[str, bytes]]:
     with open_tar(path, packing) as tar:
         limit = _limit(path)
         for header in tar_headers(tar):
-            _check_growth(path, header.offset_data + min(header.size, MAX_BYTES), limit)
-            name = _name(path, header.name, left_out)
-            if name is not None and not header.isdir():
-                if not header.isreg():
-                    left_out(refused(path, header.name, "is a link or a device"))
-                elif wanted(name):
-                    with tar.extractfile(header) as file:
-                        yield from _taken(path, name, file, header.size, looks, left_out)
             _check_growth(path, header.offset_data + header.size, limit)
+            name = member_name(path, header.name)
+            if header.isdir() or not name or passed_over(name) or not wanted(name):
+                continue
+            data = Unread("is a link or a device")
+            if header.isreg():
+                data = taken(tar.extractfile(header), name, header.size, strict)
+            if strict and isinstance(data, Unread):
+                raise refused(path, header.name, data.reason)
+            yield name, data
         while tar.fileobj.read(2**20):  # a checksum stands at the end of packed data
             _check_growth(path, tar.fileobj.tell(), limit)
 
 
-def _in_zip(
-    path: Path, wanted: Wanted, looks: Looks, left_out: Told
-) -> Iterator[tuple[str, bytes]]:
+def _in_zip(path: Path, wanted: Callable[[str], bool], strict: bool) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         sizes = (header.file_size for header in archive.infolist())
         _check_growth(path, sum(s for s in sizes if s <= MAX_BYTES), _limit(path))
         for header in archive.infolist():
-            name = _name(path, header.orig_filename, left_out)
-            if name is None or header.is_dir():
+            stored = zip_name(header)
+            name = member_name(path, stored)
+            if leads_elsewhere(stored):
+                raise refused(path, stored, "has a drive or backslashes in its name")
+            if header.is_dir() or not name or passed_over(name) or not wanted(name):
                 continue
-            kind = stat.S_IFMT(header.external_attr >> 16)
-            if kind not in {0, stat.S_IFREG}:
-                left_out(refused(path, header.filename, "is a link or a device"))
-            elif not wanted(name):
-                continue
-            elif header.flag_bits & 1:
-                left_out(refused(path, header.filename, "is encrypted"))
-            else:
-                with archive.open(header) as file:
-                    yield from _taken(path, name, file, header.file_size, looks, left_out)
+            data = _of_zip(archive, header, name, strict)
+            if strict and isinstance(data, Unread):
+                raise refused(path, stored, data.reason)
+            yield name, data
 
 
-def _in_folder(
-    root: Path, folder: str, wanted: Wanted, looks: Looks, left_out: Told
-) -> Iterator[tuple[str, bytes]]:
-    try:
-        with os.scandir(root / folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        refusal = _unreadable(root, folder, error)
-        if not folder:
-            raise refusal from error
-        left_out(refusal)
-        return
-    for entry in found:
-        name = _name(root, folder + entry.name, left_out)
-        if name is None:
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _in_folder(root, f"{name}/", wanted, looks, left_out)
-        elif not entry.is_file(follow_symlinks=False):
-            left_out(refused(root, name, "is a link or a device"))
-        elif wanted(name):
-            yield from read_file(root, name, looks, left_out)
+def _of_zip(archive: zipfile.ZipFile, header: zipfile.ZipInfo, name: str, strict: bool) -> bytes:
+    if stat.S_IFMT(header.external_attr >> 16) not in {0, stat.S_IFREG}:
+        return Unread("is a link or a device")
+    if header.flag_bits & 1:
+        return Unread("is encrypted")
+    with archive.open(header) as file:
+        return taken(file, name, header.file_size, strict)
 
 
-def read_file(root: Path, name: str, looks: Looks, left_out: Told) -> Iterator[tuple[str, bytes]]:
-    """One file of a folder as ``(name, bytes)``, or nothing, as ``read_members``."""
-    try:
-        found = (root / name).stat()
-        if not stat.S_ISREG(found.st_mode):
-            left_out(refused(root, name, "is no file"))
-            return
-        with (root / name).open("rb") as file:
-            taken = list(_taken(root, name, file, found.st_size, looks, left_out))
-    except OSError as error:
-        left_out(_unreadable(root, name, error))
-        return
-    yield from taken
+def zip_name(header: zipfile.ZipInfo) -> str:
+    """A member's name as UTF-8, which is what it is unless an old program packed it.
 
-
-def _name(path: Path, stored: str, left_out: Told) -> str | None:
-    try:
-        return safe_name(path, stored)
-    except Refused as error:
-        left_out(error)
-        return None
-
-
-def _taken(
-    path: Path, name: str, file: IO[bytes], size: int, looks: Looks, left_out: Told
-) -> Iterator[tuple[str, bytes]]:
-    """A member, where it looks like what is wanted and is not too large."""
-    head = b"" if looks is anything else file.read(HEAD)
-    if not looks(name, head):
-        return
-    if size > MAX_BYTES:
-        why = f"has {size >> 20} MiB, more than {MAX_BYTES >> 20}"
-        left_out(Refused(f"{path}: {_too_large(name, size)}", name, why))
-        return
-    yield name, head + file.read()
-
-
-def _unreadable(root: Path, name: str, error: OSError) -> Refused:
-    message = f"{root}: expected readable files, found: {error}; look at its permissions"
-    return Refused(message, name, f"cannot be read: {error.strerror}")
-
-
-def _too_large(name: str, size: int) -> str:
-    return (
-        f"expected images of at most {MAX_BYTES >> 20} MiB, found the member {name[:100]!r} of"
-        f" {size >> 20} MiB; remove it"
-    )
+    The code page of such a name is not told: its bytes are kept as those of a file's name are that
+    is no UTF-8, where Python would take them for the code page 437.
+    """
+    if header.flag_bits & _UTF8:
+        return header.orig_filename
+    return header.orig_filename.encode("cp437").decode("utf-8", "surrogateescape")
 
 
 def _limit(path: Path) -> int:

@@ -14,7 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+from dah.data.formats import FORMATS, HEAD, lacking
+from dah.data.members import Unread
+
 MAX_PIXELS = 89_478_485  # beyond which Pillow warns; of a JPEG, after it was decoded smaller
 MAX_SCANS = 100  # of a progressive JPEG, which usually has 10: each is a pass over all pixels
 _PER_THREAD = 16  # images that a thread decodes between two hand-overs
@@ -29,6 +31,7 @@ _DAMAGE = (
     KeyError,
     TypeError,
     OverflowError,
+    RuntimeError,
 )
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -53,8 +56,9 @@ class Picture(NamedTuple):
 def decode(data: bytes, size: int) -> np.ndarray:
     """An image file's centre square, its shorter side scaled to ``size`` pixels.
 
-    JPEG, PNG, BMP, WebP and the first frame of GIF; turned as EXIF says, an embedded ICC profile
-    applied, transparency laid on white. Returns sRGB uint8 ``(size, size, 3)``.
+    JPEG, PNG, BMP, WebP and the first frame of GIF and TIFF, AVIF and HEIC where their readers are
+    there; turned as EXIF says, an embedded ICC profile applied, transparency laid on white. Returns
+    sRGB uint8 ``(size, size, 3)``.
 
     Raises ``ValueError`` with a short reason where the data are no such image, are truncated or
     damaged, or would unpack to more than ``MAX_PIXELS``, or pass over them ``MAX_SCANS`` times.
@@ -85,10 +89,12 @@ def decode_all(
 
 
 def _attempt(data: bytes, size: int) -> Picture | str:
+    if isinstance(data, Unread):
+        return data.reason
     try:
         return _decode(data, size)
     except ValueError as error:
-        return str(error)
+        return lacking(data[:HEAD]) or str(error)
 
 
 def _decode(data: bytes, size: int) -> Picture:
@@ -102,8 +108,8 @@ def _decode(data: bytes, size: int) -> Picture:
             image.draft(None, (size, size))  # JPEG: decode at 1/2, 1/4, 1/8 where that suffices
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
-            turn = _turn(image)
             image.load()
+            turn = _turn(image)  # of a TIFF, which Pillow turns as it loads it, none
     except UnidentifiedImageError as error:
         raise ValueError(f"not a readable image of {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
@@ -127,6 +133,8 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 
 def _plain(image: Image.Image) -> Image.Image:
     """The pixels as RGB, L or CMYK, or as RGBA where some are transparent."""
+    if image.mode == "F" or (image.mode == "I" and image.getextrema()[1] >= 2**16):
+        raise ValueError("32 bits of grey, whose white is not known")
     if image.mode.startswith("I"):  # 16 bits of grey
         grey = np.asarray(image)
         shades = np.empty(grey.shape, np.uint8)

@@ -1,18 +1,32 @@
 """Image data sets from an archive, a folder or a download, into one reproducible tar per domain."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from dah.artifacts import unwritable
 from dah.data.archives import read_members, write_tar
 from dah.data.download import Progress, check_digest, download, record_digest
+from dah.data.formats import READ, named_image
+from dah.data.members import shown
+from dah.data.places import albums_as_flat, category_of, domain_and_member, plain
 from dah.errors import UserError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+Places = dict[str, dict[str, tuple[int, int]]]
+
+
+class Fetched(NamedTuple):
+    """What a data set holds: images of each domain, how many of them have a category, and files.
+
+    ``others``: of the files in the domains' folders that are no images by name, how many end how.
+    """
+
+    images: dict[str, int]
+    labelled: dict[str, int]
+    others: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -60,19 +74,23 @@ def obtain(
     *,
     cache: Path,
     checksums: Path,
+    targets: Collection[str] | None = None,
     progress: Progress | None = None,
-) -> dict[str, int]:
-    """Write ``<folder>/<domain>.tar`` for each domain; returns the images in each.
+) -> Fetched:
+    """Write ``<folder>/<domain>.tar`` for each domain.
 
     ``name``: a key of LAYOUTS. ``source``: an archive or a folder; None downloads the published
     archive into ``cache`` once and keeps its SHA-256 in ``checksums``. Members of the tars are
     ``<category>/<file>``, or ``<file>`` where a domain of the data set ``folder`` has no
     categories, in the order of their names: the same bytes from whatever they came in.
 
-    In the source an image lies at ``[.../]<domain>/[images/][<category>/]<file>``; case, spaces
-    and ``_ - .`` do not count in a domain's name (``Real World`` is RealWorld); other files are
-    passed over. Raises ``UserError`` where a domain is not there, an image stands twice, or the
-    counts are not the published ones.
+    In the source an image lies at ``[.../]<domain>/[images/][<category>/]<file>``, or deeper; case,
+    spaces and ``_ - .`` do not count in a domain's name (``Real World`` is RealWorld). Folders
+    within a category belong to it, and those of an album among the ``targets``, the domains that
+    are no task's source, to the album (``albums_as_flat``). An image that no reader is known for is
+    a member without bytes, which fails to be decoded; hidden files are passed over, and so are
+    others. Raises ``UserError`` where a domain is not there, an image stands twice, or the counts
+    are not the published ones.
     """
     layout = LAYOUTS[name]
     if layout is not None:
@@ -93,7 +111,8 @@ def obtain(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder) as spool:
-            found = _collect(source or archive, domains, spool)
+            given, others = _collect(source or archive, domains, spool, layout is not None)
+            found = albums_as_flat(given, () if layout else targets)
             for domain, places in found.items():
                 _check(name, layout, domain, places, source or archive)
             if source is None:
@@ -102,63 +121,60 @@ def obtain(
                 write_tar(folder / f"{domain}.tar", _in_order(spool, places))
     except OSError as error:
         raise unwritable(folder, error) from error
-    return {domain: len(places) for domain, places in found.items()}
+    labelled = {d: sum("/" in member for member in places) for d, places in found.items()}
+    return Fetched({d: len(places) for d, places in found.items()}, labelled, others)
 
 
 def _collect(
-    source: Path, domains: Sequence[str], spool: BinaryIO
-) -> dict[str, dict[str, tuple[int, int]]]:
-    """Copy the domains' images into ``spool``: offset and length by domain and member name."""
-    known = {_plain(domain): domain for domain in domains}
+    source: Path, domains: Sequence[str], spool: BinaryIO, published: bool
+) -> tuple[Places, dict[str, int]]:
+    """Copy the domains' images into ``spool``: offset and length by domain and member name.
+
+    And the number of other files in the domains' folders by the ends of their names.
+    """
+    known = {plain(domain): domain for domain in domains}
     if len(known) < len(domains):
         raise UserError(
             f"domains: expected names that differ in more than case and '_-.', found"
             f" {', '.join(domains)}; rename one"
         )
-    found: dict[str, dict[str, tuple[int, int]]] = {domain: {} for domain in domains}
-    others = set()
+    found: Places = {domain: {} for domain in domains}
+    elsewhere, others = set(), Counter()
 
-    def wanted(name: str) -> bool:
-        if not name.lower().endswith(SUFFIXES):
-            return False
-        if _place(name, known) is None:
-            others.add("/".join(name.split("/")[:2]))
-            return False
-        return True
-
-    for name, data in read_members(source, wanted):
-        domain, member = _place(name, known)
+    def place(name: str, length: int) -> None:
+        domain, member = domain_and_member(name, known)
         if member in found[domain]:
             raise UserError(
                 f"{source}: expected each image of {domain!r} once, found {member[:100]!r} twice,"
-                f" the second time as {name[:100]!r}; remove one"
+                f" the second time as {name[:100]!a}; remove one"
             )
-        found[domain][member] = (spool.tell(), len(data))
+        found[domain][member] = (spool.tell(), length)
+
+    def wanted(name: str) -> bool:
+        read = name.lower().endswith(READ)
+        if domain_and_member(name, known) is None:
+            elsewhere.update({"/".join(name.split("/")[:2])} if read else ())
+        elif read:
+            return True
+        elif named_image(name) and not published:
+            place(name, 0)
+        else:
+            others[PurePosixPath(name).suffix.lower()] += 1
+        return False
+
+    for name, data in read_members(source, wanted):
+        place(name, len(data))
         spool.write(data)
     for domain, places in found.items():
         if not places:
-            seen = f"images in {', '.join(sorted(others)[:5])[:300]}" if others else "none"
+            seen = "none"
+            if elsewhere:
+                seen = f"images in {', '.join(map(shown, sorted(elsewhere)[:5]))[:300]}"
             raise UserError(
-                f"{source}: expected images ({', '.join(SUFFIXES)}) in {domain}/<category>/, found"
+                f"{source}: expected images ({', '.join(READ)}) in {domain}/<category>/, found"
                 f" {seen}; look at dataset.path and domains"
             )
-    return found
-
-
-def _place(name: str, known: Mapping[str, str]) -> tuple[str, str] | None:
-    """Domain and member name of an image that lies one or two folders deep in a domain's folder."""
-    parts = name.split("/")
-    for i, part in enumerate(parts[:-1]):
-        inner = parts[i + 1 :]
-        if len(inner) in (2, 3) and inner[0].lower() == "images":
-            inner = inner[1:]
-        if len(inner) <= 2 and _plain(part) in known:
-            return known[_plain(part)], "/".join(inner)
-    return None
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[ _.-]", "", name).lower()
+    return found, dict(others)
 
 
 def _check(
@@ -177,7 +193,7 @@ def _check(
         )
     if layout is None:
         return
-    categories = len({member.split("/")[0] for member in places})
+    categories = len({category_of(member) for member in places})
     if (categories, len(places)) != (layout.categories, layout.images[domain]):
         raise UserError(
             f"{source}: expected {layout.categories} categories and {layout.images[domain]} images"

@@ -1,22 +1,13 @@
 """The images that a person names: folders, archives, glob patterns and single files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
-from dah.data.archives import (
-    Looks,
-    Told,
-    Wanted,
-    anything,
-    is_archive,
-    member_names,
-    read_file,
-    read_members,
-    refuse,
-)
-from dah.data.members import Refused
+from dah.data.archives import is_archive, member_names, read_members
+from dah.data.folders import read_file
+from dah.data.members import passed_over
 from dah.errors import UserError
 
 
@@ -27,26 +18,22 @@ class Origin:
     path: Path
     names: tuple[str, ...] | None = None
 
-    def members(
-        self, wanted: Wanted = bool, looks: Looks = anything, left_out: Told = refuse
-    ) -> Iterator[tuple[str, bytes]]:
-        """``(name, bytes)`` of the images that `wanted` and `looks` take, as ``read_members``.
+    def members(self, wanted: Callable[[str], bool] = bool) -> Iterator[tuple[str, bytes]]:
+        """``(name, bytes)`` of the images that `wanted` says yes to, as ``read_members``.
 
-        A single file that cannot be read is like one without an image in it, if `left_out` raises.
+        What is none, or cannot be read, is ``Unread`` and stops nothing. A link that was named is
+        followed wherever it leads.
         """
         if self.names is None:
-            yield from read_members(self.path, wanted, looks, left_out)
+            yield from read_members(self.path, wanted, strict=False)
             return
         for name in filter(wanted, self.names):
-            try:
-                yield from read_file(self.path, name, looks, left_out)
-            except Refused:
-                yield name, b""
+            yield name, read_file((self.path / name).resolve(), strict=False)
 
-    def listed(self, left_out: Told = refuse) -> list[str]:
+    def listed(self) -> list[str]:
         """The names of all images, none of them read."""
         if self.names is None:
-            return member_names(self.path, left_out)
+            return member_names(self.path, strict=False)
         return list(self.names)
 
 
@@ -55,7 +42,8 @@ def origins(arguments: Sequence[str]) -> list[Origin]:
 
     Each argument is a folder, an archive, an image or a glob pattern (``**`` for any depth) that
     matches some of these. Single images belong to their folder, in the order given, each once.
-    Raises ``UserError`` for what is not there.
+    Hidden files, and what systems leave behind, are taken where they are named and not where a
+    pattern matches them. Raises ``UserError`` for what is not there, and for devices.
     """
     found: dict[Path, tuple[str, ...] | None] = {}
     for argument in arguments:
@@ -69,13 +57,20 @@ def origins(arguments: Sequence[str]) -> list[Origin]:
 
 
 def _matches(argument: str) -> list[Path]:
-    if Path(argument).exists():
-        return [Path(argument)]
-    matches = sorted(glob(argument, recursive=True))
+    given = Path(argument)
+    if given.exists():
+        if not given.is_dir() and not given.is_file():
+            raise UserError(f"{argument}: expected a folder or a file, found a device")
+        return [given]
+    named = {part for part in given.parts if passed_over(part)}
+    matches = sorted(
+        path
+        for path in map(Path, glob(argument, recursive=True))
+        if not any(passed_over(part) and part not in named for part in path.parts)
+    )
     if not matches:
         raise UserError(
             f"{argument}: expected a folder, an archive, an image or a glob pattern, found nothing"
             " of that name"
         )
-    whole = [Path(match) for match in matches]
-    return [path for path in whole if path.is_file()] or whole
+    return [path for path in matches if path.is_file()] or [p for p in matches if p.is_dir()]

@@ -5,8 +5,9 @@ import zipfile
 from functools import lru_cache
 from pathlib import Path
 
-from dah.data.archives import MAX_BYTES, open_tar, read_members, tar_headers
-from dah.data.members import safe_name
+from dah.data.archives import open_tar, read_members, tar_headers, zip_name
+from dah.data.folders import MAX_BYTES, ends_inside
+from dah.data.members import member_name
 from dah.errors import UserError
 
 _KEPT = 8  # archives whose tables of contents stay in memory
@@ -17,16 +18,15 @@ def read_image(origin: Path, name: str) -> bytes:
 
     Direct for folders, zips and plain tars, whose table of contents is read once; packed tars are
     read up to the image. Raises ``UserError`` where it is not there any more, for a name that leads
-    out of its folder, and for a link.
+    out of its folder, and for a link that does, unless into a cache that the folder is made of.
     """
-    if safe_name(origin, name) != name:
+    if not name or member_name(origin, name) != name:
         raise UserError(f"{origin}: expected the name of an image, found {name!r}")
     try:
         if origin.is_dir():
             return _in_folder(origin, name)
         if zipfile.is_zipfile(origin):
-            with zipfile.ZipFile(origin) as archive:
-                return archive.read(name)
+            return _in_zip(origin, name)
         place = _places(origin, origin.stat().st_mtime_ns).get(name)
         if place is not None:
             with origin.open("rb") as file:
@@ -34,16 +34,24 @@ def read_image(origin: Path, name: str) -> bytes:
                 return file.read(place[1])
         for _, data in read_members(origin, name.__eq__):
             return data
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, RuntimeError, zipfile.BadZipFile) as error:
         raise UserError(f"{origin}: the image {name!r} cannot be read: {error}") from error
     raise UserError(f"{origin}: expected the image {name!r}, found none of that name")
 
 
 def _in_folder(origin: Path, name: str) -> bytes:
     path = origin / name
-    if not path.resolve().is_relative_to(origin.resolve()) or path.stat().st_size > MAX_BYTES:
+    if not ends_inside(origin, path) or path.stat().st_size > MAX_BYTES:
         raise UserError(f"{origin}: the image {name!r} is a link out of it or too large")
     return path.read_bytes()
+
+
+def _in_zip(origin: Path, name: str) -> bytes:
+    with zipfile.ZipFile(origin) as archive:
+        for header in archive.infolist():
+            if member_name(origin, zip_name(header)) == name and header.file_size <= MAX_BYTES:
+                return archive.read(header)
+    raise UserError(f"{origin}: expected the image {name!r}, found none of that name")
 
 
 @lru_cache(maxsize=_KEPT)
@@ -51,12 +59,7 @@ def _places(origin: Path, changed: int) -> dict[str, tuple[int, int]]:
     """Offset and length in bytes of each file of a plain tar; nothing of a packed one."""
     try:
         with open_tar(origin) as tar:
-            files = ((tar_name(m.name), m) for m in tar_headers(tar) if m.isreg())
+            files = ((member_name(origin, m.name), m) for m in tar_headers(tar) if m.isreg())
             return {name: (member.offset_data, member.size) for name, member in files}
     except tarfile.ReadError:
         return {}
-
-
-def tar_name(stored: str) -> str:
-    """A member's name as ``read_members`` gives it, without ``./``."""
-    return "/".join(part for part in stored.split("/") if part not in {"", "."})

@@ -6,36 +6,56 @@ from pathlib import Path
 from dah.errors import UserError
 
 MAX_NAME = 1000  # characters
-JUNK = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
+JUNK = {
+    *("__macosx", "icon\r", "temporary items", "network trash folder", "thevolumesettingsfolder"),
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
+    *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "lost+found"),
+    *("_vti_cnf", "__pycache__"),
+}
 
 
-def safe_name(path: Path, stored: str) -> str | None:
-    """A member's name without ``./``, None where it is junk; refused where it is unsafe."""
+class Unread(bytes):
+    """What stands for the bytes of a file that was not read: none, and the reason in words."""
+
+    def __new__(cls, reason: str) -> "Unread":
+        made = super().__new__(cls)
+        made.reason = reason
+        return made
+
+
+def member_name(archive: Path, stored: str) -> str:
+    """A member's name without ``./``; refused where it leads elsewhere or is very long."""
     parts = stored.split("/")
-    if stored.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", stored):
-        raise refused(path, stored, "leads out of the archive")
+    if stored.startswith("/") or ".." in parts or "\0" in stored:
+        raise refused(archive, stored, "leads out of the archive")
     if len(stored) > MAX_NAME:
-        raise refused(path, stored, f"has a name of {len(stored)} characters")
-    if "\\" in stored or any(not c.isprintable() for c in stored):
-        raise refused(path, stored, "holds a backslash or a character that is not printable")
-    kept = [part for part in parts if part not in {"", "."}]
-    junk = any(part in JUNK or part.startswith("._") for part in kept)
-    return None if junk or not kept else "/".join(kept)
+        raise refused(archive, stored, f"has a name of {len(stored)} characters")
+    return "/".join(part for part in parts if part not in {"", "."})
 
 
-class Refused(UserError):
-    """A member that cannot be taken; ``name``, and ``why`` in a few words."""
-
-    def __init__(self, message: str, name: str, why: str) -> None:
-        super().__init__(message)
-        self.name = name
-        self.why = why
+def passed_over(name: str) -> bool:
+    """Whether a file is hidden, or what systems and programs leave, or lies in such a folder."""
+    return any(part.startswith(".") or part.lower() in JUNK for part in name.split("/"))
 
 
-def refused(path: Path, name: str, why: str) -> Refused:
+def leads_elsewhere(stored: str) -> bool:
+    """Whether a name is one of Windows: a path with a drive or with backslashes."""
+    return "\\" in stored or re.match(r"[A-Za-z]:/", stored) is not None
+
+
+def shown(name: str) -> str:
+    """A name for people: what cannot be printed, and bytes that are no UTF-8, are escaped."""
+    return "".join(c if c.isprintable() else _escaped(c) for c in name)
+
+
+def _escaped(character: str) -> str:
+    byte = ord(character) - 0xDC00  # as Python keeps a byte that is no UTF-8
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else ascii(character)[1:-1]
+
+
+def refused(path: Path, name: str, why: str) -> UserError:
     """What to say of a member that no archive of images has."""
-    message = (
+    return UserError(
         f"{path}: expected plain files with relative names, found the member {name[:100]!r}, which"
         f" {why}; remove it or pack the archive anew"
     )
-    return Refused(message, name, why)

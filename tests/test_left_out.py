@@ -7,12 +7,12 @@ import zipfile
 
 import pytest
 from encoders import draw, parts, picture
-from PIL import Image
 
 from dah.commands import encode
-from dah.data import archives
-from dah.data.candidates import LeftOut, candidates, listed, may_be_image
+from dah.data import archives, folders
+from dah.data.folders import NO_IMAGE
 from dah.data.inputs import origins
+from dah.data.members import Unread
 from dah.encoder import load_encoder
 from dah.encoder_file import write_encoder
 from dah.imagecodes import read_rows
@@ -56,59 +56,50 @@ def album(path):
     return path
 
 
-def told(left):
-    """Names of what is left out, and the reasons."""
-    failures = {name: reason for _, name, reason in left.failures}
-    return [name for _, name in left.others], failures
+def read(*arguments):
+    """What is read of the images that are named, by name, and of the others why not."""
+    found = [member for o in origins([str(a) for a in arguments]) for member in o.members()]
+    whole = {name: data for name, data in found if not isinstance(data, Unread)}
+    return whole, {name: data.reason for name, data in found if isinstance(data, Unread)}
 
 
 @pytest.mark.parametrize("kind", ["f", "f.tar", "f.zip", "f/*"])
 def test_a_large_video_is_passed_over_and_a_large_image_told(tmp_path, monkeypatch, kind):
     """The images beside them are read, whatever holds them."""
     album(tmp_path / kind.removesuffix("/*"))
-    monkeypatch.setattr(archives, "MAX_BYTES", 2**20)
-    (origin,) = origins([str(tmp_path / kind)])
-    left = LeftOut()
-    assert dict(candidates(origin, left)) == {"a.png": picture(0), "b": picture(1)}
-    assert told(left) == (
-        ["clip.mp4", "read me.txt"],
-        {"large.png": "has 3 MiB, more than 1"},
+    for module in (folders, archives):
+        monkeypatch.setattr(module, "MAX_BYTES", 2**20)
+    assert read(tmp_path / kind) == (
+        {"a.png": picture(0), "b": picture(1)},
+        {
+            "clip.mp4": NO_IMAGE,
+            "read me.txt": NO_IMAGE,
+            "large.png": "has 3 MiB, where images have at most 1 MiB",
+        },
     )
-    assert listed(origin) == ["a.png", "b", "large.png"]
 
 
 def test_of_what_is_no_image_the_first_bytes_are_read(tmp_path):
     """And no more, however large it is."""
     folder = draw(tmp_path / "f", ["a.png"])
     with (folder / "clip.MOV").open("wb") as file:
+        file.write(VIDEO)
         file.truncate(2**40)
-    ((name, data),) = candidates(origins([str(folder)])[0], LeftOut())
-    assert (name, data) == ("a.png", picture(0))
+    assert read(folder) == ({"a.png": picture(0)}, {"clip.MOV": NO_IMAGE})
 
 
-def test_links_pipes_and_unreadable_files_are_told(tmp_path):
-    """A pipe would keep its reader waiting for ever."""
+def test_links_and_pipes_are_told(tmp_path):
+    """A pipe would keep its reader waiting for ever; the listing is not ended either."""
     folder = draw(tmp_path / "f", ["a.png"])
     os.mkfifo(folder / "pipe.png")
     (folder / "loop.png").symlink_to("loop.png")
     (folder / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    for argument in (folder, folder / "*"):
-        left = LeftOut()
-        found = origins([str(argument)])
-        assert [name for o in found for name, _ in candidates(o, left)] == ["a.png"]
-    left = LeftOut()
-    (origin,) = origins([str(folder)])
-    list(candidates(origin, left))
-    assert {"pipe.png", "loop.png", "gone.png"} == set(told(left)[1])
-
-
-def test_a_pipe_that_is_named_is_told(tmp_path):
-    """Alone, as an argument."""
-    os.mkfifo(tmp_path / "pipe.png")
-    left = LeftOut()
-    (origin,) = origins([str(tmp_path / "pipe.png")])
-    assert list(candidates(origin, left)) == []
-    assert told(left)[1] == {"pipe.png": "is no file"}
+    (folder / "out").symlink_to(tmp_path)
+    whole, others = read(folder)
+    assert whole == {"a.png": picture(0)}
+    assert set(others) == {"pipe.png", "loop.png", "gone.png", "out"}
+    assert set(read(folder / "*")[0]) == {"a.png"}
+    assert "a.png" in origins([str(folder)])[0].listed()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -117,29 +108,11 @@ def test_files_without_permission_are_told(tmp_path):
     folder = draw(tmp_path / "f", ["a.png", "b.png", "c/d.png"])
     (folder / "b.png").chmod(0)
     (folder / "c").chmod(0)
-    left = LeftOut()
-    assert [name for name, _ in candidates(origins([str(folder)])[0], left)] == ["a.png"]
+    whole, others = read(folder)
     (folder / "c").chmod(0o755)
-    assert set(told(left)[1]) == {"b.png", "c/"}
-
-
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "AVIF"])
-def test_images_are_known_by_their_first_bytes(form):
-    """Without a name that says so."""
-    if form not in Image.SAVE and Image.init() and form not in Image.SAVE:
-        pytest.skip(f"this Pillow writes no {form}")
-    stored = io.BytesIO()
-    Image.new("RGB", (16, 16)).save(stored, form)
-    assert may_be_image("IMG_0001", stored.getvalue()[: archives.HEAD])
-
-
-def test_other_files_are_known_too():
-    """Videos share a beginning with HEIC, sounds with WebP; a name is enough to be looked at."""
-    assert not may_be_image("a.mp4", VIDEO[: archives.HEAD])
-    assert not may_be_image("a.wav", b"RIFF\x24\x00\x00\x00WAVEfmt ")
-    assert not may_be_image("a.json", b"{}")
-    assert not may_be_image("a", b"")
-    assert may_be_image("a.JPG", b"")
+    assert set(whole) == {"a.png"}
+    assert set(others) == {"b.png", "c"}
+    assert set(read(folder / "*.png")[0]) == {"a.png"}
 
 
 def test_encode_counts_and_lists_what_it_leaves_out(tmp_path, model, capsys):

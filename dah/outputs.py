@@ -1,0 +1,72 @@
+"""What a run of the pipeline makes below ``data/``: the names that its parameters give."""
+
+from pathlib import Path
+
+from dah.params import Params
+
+FOLDERS = (
+    "raw",
+    "images",
+    "labels",
+    "skipped",
+    "tasks",
+    "truth",
+    "features",
+    "predictions",
+    "models",
+    "codes",
+    "evaluation",
+)
+LISTS = ("categories", "source", "target")
+SHALLOW = ("none", "gfk", "tca", "coral", "jda")
+
+
+def outputs(params: Params) -> set[str]:
+    """Every file that a run with these parameters makes, relative to ``data/``."""
+    names = {"backbone.pt"} | {f"raw/{domain}.tar" for domain in params.domains}
+    for domain in params.domains:
+        names |= {f"{folder}/{domain}.h5" for folder in ("images", "features")}
+        names |= {f"{folder}/{domain}.csv" for folder in ("labels", "skipped")}
+    for task in params.tasks:
+        names |= {f"truth/{task}.csv", f"evaluation/{task}.json"}
+        names |= {f"tasks/{task}/{name}.csv" for name in LISTS}
+        names |= {f"predictions/{task}/{name}.csv" for name in SHALLOW}
+        for seed in params.train.seeds:
+            names |= {f"models/{task}/{seed}/{method}.pt" for method in params.methods}
+            kinds = (params.methods, params.unsupervised, params.oracles)
+            for kind, methods in zip(code_kinds(params), kinds, strict=False):
+                names |= {f"codes/{task}/{seed}/{kind}/{method}.h5" for method in methods}
+    return names
+
+
+def code_kinds(params: Params) -> tuple[str, ...]:
+    """The folders of a seed's codes."""
+    return ("deep", "unsupervised", "oracle") if params.oracles else ("deep", "unsupervised")
+
+
+def cleared(params: Params) -> set[str]:
+    """The folders that DVC empties before the stage that fills them."""
+    of_tasks = {f"{folder}/{task}" for task in params.tasks for folder in ("tasks", "predictions")}
+    of_seeds = {
+        f"codes/{task}/{seed}/{kind}"
+        for task in params.tasks
+        for seed in params.train.seeds
+        for kind in code_kinds(params)
+    }
+    return {"raw"} | of_tasks | of_seeds
+
+
+def read_whole(params: Params) -> set[str]:
+    """The folders that stages depend on as a whole: DVC takes what else is in them for a change."""
+    of_tasks = {f"{folder}/{task}" for task in params.tasks for folder in ("models", "codes")}
+    return {"images", "features", "labels", "skipped", "evaluation"} | of_tasks
+
+
+def overlapping(path: Path, data: Path) -> Path | None:
+    """The output that a path is, lies in, or holds; None where it is apart from all of them."""
+    found = path.resolve()
+    for output in (*(data / name for name in (*FOLDERS, "backbone.pt")), data.parent / "metrics"):
+        whole = output.resolve()
+        if found.is_relative_to(whole) or whole.is_relative_to(found):
+            return output
+    return None
