@@ -92,6 +92,15 @@ def test_the_comment_takes_text_of_the_pull_request_and_no_code():
     ]
 
 
+def test_comments_of_one_branch_are_posted_one_after_another():
+    """Two at once would both find no comment and create one; none that has begun is cut off."""
+    concurrency = WORKFLOWS["comment"]["jobs"]["post"]["concurrency"]
+    assert concurrency.keys() == {"group"}
+    head = "github.event.workflow_run.head_"
+    for part in ("repository.full_name", "branch"):
+        assert f"${{{{ {head}{part} }}}}" in concurrency["group"]
+
+
 @pytest.mark.parametrize("name", ["tests", "pull-request"])
 def test_the_whole_history_is_there(name):
     """DVC compares with the base branch, which a shallow clone lacks; no token stays in git."""
