@@ -96,8 +96,8 @@ def drop_own(connection: Any, table: str) -> None:
     """Drop a former table of codes; raise ``UserError`` where something else has its name."""
     sql = psycopg().sql
     name = sql.Identifier(table)
-    found = "SELECT to_regclass(%s)::oid", (name.as_string(connection),)
-    (oid,) = connection.execute(*found).fetchone()
+    written = name.as_string(connection)
+    (oid,) = connection.execute("SELECT to_regclass(%s)::oid", (written,)).fetchone()
     if oid is None:
         return
     kind, columns = connection.execute(
@@ -107,8 +107,9 @@ def drop_own(connection: Any, table: str) -> None:
         (oid,),
     ).fetchone()
     if kind != "r" or columns != [" ".join(column) for column in TYPES.items()]:
+        found = ", ".join(columns) or "no columns"
         raise UserError(
-            f"the database has something else by the name {table!r}: {', '.join(columns) or 'no columns'};"
+            f"the database has something else by the name {table!r}: {found};"
             " give another name by --table"
         )
     connection.execute(sql.SQL("DROP TABLE {}").format(name))
