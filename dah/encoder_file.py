@@ -129,10 +129,10 @@ def check_parts(path: Path, parts: EncoderParts) -> None:
         raise UserError(f"{path}: expected the names of a trunk and of categories, found none")
     if any(value.dtype not in NUMBERS for value in parts.state.values()):
         raise UserError(f"{path}: expected weights of 16, 32 or 64 bits, found others")
-    if not isinstance(parts.sharpness, float) or not 0 < parts.sharpness <= LARGEST_SHARPNESS:
+    if type(parts.sharpness) is not float or not 0 < parts.sharpness <= LARGEST_SHARPNESS:
         raise UserError(
-            f"{path}: expected a sharpness between 0 and {LARGEST_SHARPNESS}, found"
-            f" {str(parts.sharpness)[:100]}"
+            f"{path}: expected a sharpness above 0, at most {LARGEST_SHARPNESS}, found another;"
+            " make the file again with `python -m dah export`"
         )
     try:
         check_codes(parts.source_codes, parts.bits)

@@ -23,7 +23,7 @@ def stored(kind, turn=1, mode="RGB", **options):
     picture = Image.fromarray(COLOURS.repeat(20, axis=0).repeat(20, axis=1)).convert(mode)
     exif, buffer = Image.Exif(), io.BytesIO()
     exif[0x0112] = turn
-    picture.save(buffer, kind, exif=exif, **options)
+    picture.save(buffer, kind, exif=exif.tobytes(), **options)
     return buffer.getvalue()
 
 

@@ -6,7 +6,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from dah.data.decode import FORMATS
+from dah.data.decode import DAMAGE
+from dah.data.formats import FORMATS
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 50_000_000
@@ -53,7 +54,7 @@ def check_pixels(data: bytes, limit: int = MAX_PIXELS) -> None:
                 width, height = image.size
     except Image.DecompressionBombError as error:
         raise Refused(413, f"the image has more than {limit // 10**6} million pixels") from error
-    except (OSError, SyntaxError, ValueError):
+    except DAMAGE:
         return
     if width * height > limit:
         raise Refused(413, f"the image has more than {limit // 10**6} million pixels")
