@@ -15,6 +15,7 @@ from dah.data.members import shown
 from dah.data.places import category_of
 from dah.errors import UserError
 from dah.params import Params
+from dah.printable import as_cell
 from dah.tables import LABELS, SKIPPED, write_table
 from stages.command import run
 
@@ -53,7 +54,8 @@ def main(params: Params, given: Namespace) -> None:
         if name in sizes
     )
     write_table(given.labels, LABELS, sorted(labels))
-    write_table(given.skipped, SKIPPED, sorted(failures.items()))
+    rows = ((as_cell(name), reason) for name, reason in failures.items())
+    write_table(given.skipped, SKIPPED, sorted(rows))
 
 
 if __name__ == "__main__":

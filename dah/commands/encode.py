@@ -1,13 +1,15 @@
 """Turn images into codes and predicted categories."""
 
+import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
 from dah.data.folders import NO_IMAGE
 from dah.data.inputs import origins
-from dah.data.members import shown
 from dah.encoder import load_encoder
+from dah.named import note, notes
+from dah.printable import as_cell
 from dah.shards import LeftOut, alone, already_done, encode_rest, finish, header_of
 from dah.tables import SKIPPED, write_table
 
@@ -24,6 +26,8 @@ def run(model: Path, images: list[str], out: Path, device: str) -> None:
 
 def _encode(model: Path, images: list[str], out: Path, device: str) -> None:
     found = origins(images)
+    if not note(origin.path for origin in found):
+        print(f"dah: {notes()}: cannot be written; serve will need --pictures", file=sys.stderr)
     encoder = load_encoder(model, device)
     header = header_of(encoder, model)
     done = already_done(out, header)
@@ -46,5 +50,5 @@ def _encode(model: Path, images: list[str], out: Path, device: str) -> None:
     if bad:
         several = len(found) > 1
         rows = ((str(o.path / name) if several else name, why) for o, name, why in bad)
-        write_table(skipped, SKIPPED, sorted((shown(name), why) for name, why in rows))
+        write_table(skipped, SKIPPED, sorted((as_cell(name), why) for name, why in rows))
         print(f"{skipped}: {len(bad)} images that cannot be read, with the reasons")

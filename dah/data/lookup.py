@@ -2,6 +2,7 @@
 
 import tarfile
 import zipfile
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,16 +26,25 @@ def read_image(origin: Path, name: str) -> bytes:
     try:
         if origin.is_dir():
             return _in_folder(origin, name)
+        if not origin.is_file():
+            raise UserError(f"{origin}: expected a folder or an archive, found neither")
         if zipfile.is_zipfile(origin):
             return _in_zip(origin, name)
         place = _places(origin, origin.stat().st_mtime_ns).get(name)
-        if place is not None:
+        if place is not None and place[1] <= MAX_BYTES:
             with origin.open("rb") as file:
                 file.seek(place[0])
                 return file.read(place[1])
         for _, data in read_members(origin, name.__eq__):
             return data
-    except (OSError, RuntimeError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        LookupError,
+        RuntimeError,
+        ValueError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
         raise UserError(f"{origin}: the image {name!r} cannot be read: {error}") from error
     raise UserError(f"{origin}: expected the image {name!r}, found none of that name")
 
@@ -43,6 +53,8 @@ def _in_folder(origin: Path, name: str) -> bytes:
     path = origin / name
     if not ends_inside(origin, path) or path.stat().st_size > MAX_BYTES:
         raise UserError(f"{origin}: the image {name!r} is a link out of it or too large")
+    if not path.is_file():
+        raise UserError(f"{origin}: expected the image {name!r}, found a device or a folder")
     return path.read_bytes()
 
 

@@ -20,14 +20,25 @@ class Refused(Exception):
         self.status = status
 
 
-async def received(stream: AsyncIterator[bytes], limit: int = MAX_BYTES) -> bytes:
-    """The bytes of a request; raises ``Refused`` as soon as they are more than `limit`."""
+async def received(
+    stream: AsyncIterator[bytes], limit: int = MAX_BYTES, announced: str | None = None
+) -> bytes:
+    """The bytes of a request; raises ``Refused`` as soon as they are more than `limit`.
+
+    `announced`: the header Content-Length, by which nothing need be read to refuse it. What was
+    read of an upload that is broken off is let go at once.
+    """
+    if announced is not None and announced.isdecimal() and int(announced) > limit:
+        raise Refused(413, f"the file has more than {limit >> 20} MiB")
     data = bytearray()
-    async for chunk in stream:
-        data += chunk
-        if len(data) > limit:
-            raise Refused(413, f"the file has more than {limit >> 20} MiB")
-    return bytes(data)
+    try:
+        async for chunk in stream:
+            data += chunk
+            if len(data) > limit:
+                raise Refused(413, f"the file has more than {limit >> 20} MiB")
+        return bytes(data)
+    finally:
+        data.clear()  # an exception keeps this frame
 
 
 def check_pixels(data: bytes, limit: int = MAX_PIXELS) -> None:
