@@ -151,7 +151,7 @@ def waiting(tmp_path, folder):
         [sys.executable, "-m", "waiting"], cwd=tmp_path, env=environment(tmp_path),
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    paths, deadline = [tmp_path / "0", tmp_path / "1"], time.monotonic() + 60
+    paths, deadline = [tmp_path / "0", tmp_path / "1"], time.monotonic() + 300
     while not all(path.exists() for path in paths):
         assert stage.poll() is None, stage.stderr.read()
         assert time.monotonic() < deadline
@@ -168,7 +168,7 @@ def waiting(tmp_path, folder):
 
 def ended(stage, ranks):
     """The stage's exit code and standard error, once none of its processes is left."""
-    code = stage.wait(20)
+    code = stage.wait(120)
     deadline = time.monotonic() + 10
     while any(running(rank["pid"]) for rank in ranks):
         assert time.monotonic() < deadline
