@@ -9,13 +9,14 @@ import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 CURVES = Path("metrics/curves")  # <task>.csv with the columns method, recall and precision
 METHOD = "dah"
 FIRST = ("accuracy.", "map.")  # the other metrics are folded
 COST = "metrics/cost.json"  # seconds and memory, which no two runs have in common
-LARGEST = 20_000  # characters of a table; GitHub takes 65,536 of a comment
+LARGEST = 10_000  # characters of each of five tables, and of all charts; a comment takes 65,000
 RECALLS = [step / 10 for step in range(11)]
 BASE_COLOUR, OWN_COLOUR = "#8c959f", "#0969da"
 
@@ -33,16 +34,17 @@ def dvc(*arguments: str) -> list[str]:
     return output(sys.executable, "-m", "dvc", *arguments, "--md").splitlines()
 
 
+def fitting(texts: Sequence[str]) -> tuple[list[str], int]:
+    """The first texts, ``LARGEST`` characters at most with an end of line each; how many more."""
+    lengths = accumulate(len(text) + 1 for text in texts)
+    kept = [text for text, length in zip(texts, lengths, strict=True) if length <= LARGEST]
+    return kept, len(texts) - len(kept)
+
+
 def shortened(table: Sequence[str], command: str) -> str:
     """A table cut between two rows at ``LARGEST`` characters, with the command that shows all."""
-    kept, length = [], 0
-    for line in table:
-        length += len(line) + 1
-        if length > LARGEST:
-            rest = f"{len(table) - len(kept)} more rows: `{command}`"
-            return "\n".join(kept) + f"\n\n{rest}"
-        kept.append(line)
-    return "\n".join(kept)
+    kept, left = fitting(table)
+    return "\n".join(kept) + (f"\n\n{left} more rows: `{command}`" if left else "")
 
 
 def folded(title: str, text: str) -> str:
@@ -119,12 +121,15 @@ def plots(base: str, name: str, url: str | None) -> str:
     before = output("git", "ls-tree", "-r", "--name-only", base, "--", str(CURVES)).splitlines()
     charts = []
     for path in sorted(CURVES.glob("*.csv")):
-        own = interpolated(csv.DictReader(path.open(encoding="utf-8", newline="")))
+        own = interpolated(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
         there = path.as_posix() in before
         old = output("git", "show", f"{base}:{path.as_posix()}").splitlines() if there else []
         if own:
             charts.append(chart(path.stem, interpolated(csv.DictReader(old)), own))
-    parts = [f"Grey: {name}; blue: this pull request.", *charts] if charts else []
+    shown, left = fitting(charts)
+    parts = [f"Grey: {name}; blue: this pull request.", *shown] if charts else []
+    if left:
+        parts.append(f"{left} more charts are among all plots: `dvc plots diff {base}`")
     if url:
         parts.append(f"[All plots of both branches]({url}), a page to download.")
     return "\n\n".join(parts) or "No plots."

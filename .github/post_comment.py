@@ -2,11 +2,13 @@
 
 ``python3 .github/post_comment.py comment.md`` with the pull request's head in HEAD_OWNER,
 HEAD_BRANCH and HEAD_SHA, by the GitHub CLI. The text comes from a run of the pull request's own
-code, so that it is taken as text alone: which pull request it belongs to is asked of GitHub.
+code, so that it is taken as text alone, and said to be: which pull request it belongs to is asked
+of GitHub.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,12 @@ from typing import Any
 
 MARK = "<!-- pull-request.yml -->"
 AUTHOR = "github-actions[bot]"
+SOURCE = (
+    "*This text was made by the pull request's own code: its author's words, not this project's.*"
+)
+CUT = "**The text is longer than a comment: its end is missing here; the run's artifact has it.**"
 LARGEST = 65_000  # characters; GitHub takes 65,536
+CALL = re.compile(r"@|&(?=#|commat)")  # GitHub reads &#64; and &commat; as @ too
 
 
 def api(*arguments: str, body: str | None = None) -> Any:
@@ -45,15 +52,22 @@ def text_of(path: Path) -> str:
     if path.is_symlink() or not path.is_file():
         sys.exit(f"post_comment: {path} is not a file")
     with path.open(encoding="utf-8", errors="replace") as file:
-        text = file.read(LARGEST)
-    return f"{MARK}\n{text}".replace("@", "@\u200b")[:LARGEST]
+        text = file.read(LARGEST + 1)
+    text = CALL.sub(lambda found: {"@": "@\u200b", "&": "&amp;"}[found[0]], text)
+    head = f"{MARK}\n{SOURCE}\n\n"
+    if len(head) + len(text) > LARGEST:
+        head += f"{CUT}\n\n"
+        text = text[: LARGEST - len(head)]
+        text = text[: text.rfind("\n") + 1] or text  # between two lines
+    return head + text
 
 
 def post(repository: str, number: int, body: str) -> str:
     """Update the workflow's own comment, or create it where there is none."""
     comments = api("--paginate", f"repos/{repository}/issues/{number}/comments?per_page=100")
     for comment in comments:
-        if comment["user"]["login"] == AUTHOR and comment["body"].startswith(MARK):
+        author = comment["user"] or {}  # null where the account was deleted
+        if author.get("login") == AUTHOR and (comment["body"] or "").startswith(MARK):
             path = f"repos/{repository}/issues/comments/{comment['id']}"
             api("--method", "PATCH", path, body=body)
             return f"updated comment {comment['id']} of pull request {number}"

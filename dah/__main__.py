@@ -5,6 +5,7 @@ import os
 import sys
 from argparse import ArgumentParser
 from contextlib import chdir, nullcontext
+from io import TextIOWrapper
 from pathlib import Path
 
 from dah import params
@@ -100,6 +101,8 @@ def main() -> None:
     command.add_argument("--revision", default="HEAD", help="whose experiments; default: HEAD")
     command.set_defaults(call=experiments)
     add_commands(commands)
+    if isinstance(sys.stdout, TextIOWrapper):  # a file's name may be no text of the terminal's
+        sys.stdout.reconfigure(errors="backslashreplace")
     given = vars(parser.parse_args())
     call, _ = given.pop("call"), given.pop("command")
     try:

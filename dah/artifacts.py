@@ -4,6 +4,7 @@ Every reader refuses what it does not expect (missing key, dtype, shape, non-fin
 file) with a ``UserError`` of one line: path, expected, found.
 """
 
+import errno
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ import h5py
 import numpy as np
 
 from dah.errors import UserError
-from dah.hdf5 import array_in, creating, read_array, read_names, reading
+from dah.hdf5 import array_in, creating, number_in, read_array, read_names, reading
 
 LARGEST = 1e15  # of an activation: sums of squares stay finite in single precision
 REAL_OF_CODES = (
@@ -25,6 +26,19 @@ REAL_OF_CODES = (
     "components_source",
     "components_target",
 )
+_REMEDY = "free space or mend permissions, then run again"
+_REMEDIES = {
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EISDIR: "choose another name",
+    errno.ENOTDIR: "choose another folder",
+    errno.EMFILE: "allow more open files (`ulimit -n`), then run again",
+    errno.EIO: "look at the disk, then run again",
+    errno.ESTALE: "run again",
+    **dict.fromkeys(
+        (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP),
+        "the file system cannot do this; choose a folder on another one",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -73,9 +87,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def unwritable(path: Path, error: OSError) -> UserError:
     """What to say where a file or folder cannot be written."""
     reason = error.strerror or " ".join(str(error).split())
-    return UserError(
-        f"{path}: cannot be written: {reason}; free space or mend permissions, then run again"
-    )
+    return UserError(f"{path}: cannot be written: {reason}; {_REMEDIES.get(error.errno, _REMEDY)}")
 
 
 def write_images(
@@ -104,7 +116,7 @@ def _new_images(file: h5py.File, ids: Sequence[str], size: int) -> h5py.Dataset:
 
 def _leave_out(path: Path, kept: np.ndarray) -> None:
     """Keep some rows of a file of images, one image in memory."""
-    with replacing(path) as part, h5py.File(path) as old:
+    with replacing(path) as part, reading(path, "images") as old:
         ids = [name.decode() for name in old["id"][:][kept]]
         with creating(part, "images") as (new, check_disk):
             stored = _new_images(new, ids, old["image"].shape[1])
@@ -178,7 +190,7 @@ def write_codes(path: Path, codes: Codes) -> None:
 def read_codes(path: Path) -> Codes:
     """Codes as stored by ``write_codes``."""
     with reading(path, "codes") as file:
-        bits, error = (file.attrs[name].item() for name in ("bits", "domain_error"))
+        bits, error = (number_in(file, name) for name in ("bits", "domain_error"))
         if not isinstance(bits, int) or bits < 0 or not (math.isnan(error) or 0 <= error <= 0.5):
             raise UserError(f"{path}: expected codes, found {bits} bits, a domain error of {error}")
         codes = Codes(

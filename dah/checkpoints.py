@@ -29,7 +29,8 @@ def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     state, config = parts
     for name, value in state.items():
         if not is_weight(value):
-            raise UserError(f"{path}: expected the weight {name!r}, found {type(value).__name__}")
+            found = type(value).__name__
+            raise UserError(f"{path}: expected the weight {str(name)[:80]!r}, found {found}")
     return state, config
 
 
@@ -63,7 +64,7 @@ def _filled(path: Path, state: Mapping[str, torch.Tensor], build: Callable[[], M
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, UserError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{path}: its weights do not fit its network: {reason}") from error
-    for name, value in state.items():
+    for name, value in network.state_dict().items():
         if not torch.isfinite(value).all():
             raise UserError(f"{path}: {name} holds values that are not finite; make it again")
     return network

@@ -7,6 +7,7 @@ of their J, P times J, and ``DistributedDataParallel`` takes the mean of its gra
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -20,14 +21,22 @@ from torch.nn.parallel import DistributedDataParallel
 
 from dah.errors import UserError
 
+STORE = "DAH_STORE"  # a file by which the processes of one machine meet, in place of a port
+_GONE = re.compile(r"gloo/transport/.*(closed|reset) by peer|gloo/transport/.*Broken pipe")
+
+
+class LostProcessError(UserError):
+    """Another process of the group has ended before its time."""
+
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
     """Join the processes that torchrun's environment names, until the block ends; or be alone.
 
-    The environment is ``WORLD_SIZE``, ``RANK``, ``LOCAL_WORLD_SIZE``, ``LOCAL_RANK``,
-    ``MASTER_ADDR``, ``MASTER_PORT``. On GPUs each process takes one of its machine, its current
-    device from here on. Raises ``UserError`` where a machine has more processes than GPUs.
+    The environment is ``WORLD_SIZE``, ``RANK``, ``LOCAL_WORLD_SIZE``, ``LOCAL_RANK``, and either
+    ``MASTER_ADDR`` and ``MASTER_PORT`` or STORE. On GPUs each process takes one of its machine, its
+    current device from here on. Raises ``UserError`` where a machine has more processes than GPUs,
+    ``LostProcessError`` where another one ends while this one waits for it.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
@@ -40,11 +49,25 @@ def process_group(device: torch.device) -> Iterator[None]:
                 " most one process for each, or set train.device to cpu"
             )
         torch.cuda.set_device(place)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    _initialise("nccl" if device.type == "cuda" else "gloo")
     try:
         yield
+    except RuntimeError as error:
+        if _GONE.search(str(error)):
+            raise LostProcessError("another of the processes has ended; it says why") from error
+        raise
     finally:
         distributed.destroy_process_group()
+
+
+def _initialise(backend: str) -> None:
+    file = os.environ.get(STORE)
+    if file is None:
+        distributed.init_process_group(backend)
+        return
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    store = distributed.FileStore(file, size)
+    distributed.init_process_group(backend, store=store, rank=rank, world_size=size)
 
 
 def processes() -> int:

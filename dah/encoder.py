@@ -31,7 +31,7 @@ class Encoded(NamedTuple):
 
     ``names`` of n images; ``codes``: packed uint8 ``(n, ceil(bits / 8))``, bit i of an image in bit
     7 - i % 8 of byte i // 8; ``probabilities`` float32 ``(n, C)`` of the categories by eq. 6;
-    ``failures``: name to reason.
+    ``failures``: name to reason, the second of two folders' equal names by its whole path.
     """
 
     names: list[str]
@@ -88,13 +88,19 @@ class Encoder:
         """Codes of folders, archives, glob patterns and single images, all of them at once."""
         given = [images] if isinstance(images, str | Path) else images
         found = origins([str(path) for path in given])
-        batches = [batch for origin in found for batch in self.batches(origin.members())]
+        batches: list[Encoded] = []
+        failures: dict[str, str] = {}
+        for origin in found:
+            for batch in self.batches(origin.members()):
+                batches.append(batch)
+                for name, reason in batch.failures.items():
+                    failures[name if name not in failures else str(origin.path / name)] = reason
         batches = batches or [self._encoded([])]
         return Encoded(
             names=[name for batch in batches for name in batch.names],
             codes=np.concatenate([batch.codes for batch in batches]),
             probabilities=np.concatenate([batch.probabilities for batch in batches]),
-            failures={name: why for batch in batches for name, why in batch.failures.items()},
+            failures=failures,
         )
 
     def _encoded(self, batch: Sequence[tuple[str, Picture | str]]) -> Encoded:

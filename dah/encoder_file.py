@@ -16,6 +16,10 @@ from dah.errors import UserError
 from dah.networks import Network
 
 CODES, LABELS = "source.codes", "source.labels"
+SIDES = (8, 4096)  # pixels
+MOST_BITS = 1024
+MOST_UNITS = 2**20
+NUMBERS = (torch.float32, torch.float64, torch.float16, torch.int64)
 SHAPE = ("trunk", "outputs", "bottleneck", "softmax")
 LARGEST_SHARPNESS = 1024  # as of dah.sharpness
 
@@ -53,7 +57,13 @@ class EncoderParts:
 
     def network(self, path: Path) -> Network:
         """The network, for evaluation; `path` is where errors say that it came from."""
-        return network_of(path, self.state, self.shape).eval()
+        network = network_of(path, self.state, self.shape).eval()
+        if self.size < network.input_size:
+            raise UserError(
+                f"{path}: its network sees squares of {network.input_size} pixels, but images are"
+                f" prepared with {self.size}; make it again with `python -m dah export`"
+            )
+        return network
 
 
 def write_encoder(path: Path, parts: EncoderParts) -> None:
@@ -82,7 +92,7 @@ def encoder_of(path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any
     """The encoder of what ``read_model`` gave; errors name its path."""
     state = dict(state)
     try:
-        codes, labels = state.pop(CODES).numpy(), state.pop(LABELS).numpy()
+        codes, labels = (state.pop(name).detach().numpy() for name in (CODES, LABELS))
         shape = {name: config[name] for name in SHAPE}
         size, categories, sharpness = (config[name] for name in ("size", "categories", "sharpness"))
         parts = EncoderParts(state, shape, size, categories, codes, labels, sharpness)
@@ -91,31 +101,57 @@ def encoder_of(path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any
             f"{path}: expected an encoder, found a model without {error};"
             " make one with `python -m dah export`"
         ) from error
+    except TypeError as error:  # of bits that NumPy has not
+        raise UserError(f"{path}: its source codes and labels are no whole numbers") from error
     check_parts(path, parts)
     return parts
 
 
 def check_parts(path: Path, parts: EncoderParts) -> None:
-    """Raise ``UserError`` where an encoder's parts do not fit each other."""
-    if parts.shape["softmax"]:
+    """Raise ``UserError`` where an encoder's parts do not fit each other, or are out of range."""
+    if parts.shape["softmax"] is not False:
         raise UserError(
             f"{path}: expected a network with hash codes, found one with a softmax;"
             " take that of dah, dah-e or noda"
         )
-    if not isinstance(parts.sharpness, float) or not 0 < parts.sharpness <= LARGEST_SHARPNESS:
+    for name, value, (least, most) in (
+        ("size", parts.size, SIDES),
+        ("outputs", parts.bits, (1, MOST_BITS)),
+        ("bottleneck", parts.shape["bottleneck"], (0, MOST_UNITS)),
+    ):
+        if type(value) is not int or not least <= value <= most:
+            raise UserError(
+                f"{path}: expected {name} as a whole number of {least} to {most}, found another;"
+                " make the file again with `python -m dah export`"
+            )
+    texts = [parts.shape["trunk"], *parts.categories] if type(parts.categories) is list else [None]
+    if not all(type(text) is str for text in texts):
+        raise UserError(f"{path}: expected the names of a trunk and of categories, found none")
+    if any(value.dtype not in NUMBERS for value in parts.state.values()):
+        raise UserError(f"{path}: expected weights of 16, 32 or 64 bits, found others")
+    if type(parts.sharpness) is not float or not 0 < parts.sharpness <= LARGEST_SHARPNESS:
         raise UserError(
-            f"{path}: expected a sharpness between 0 and {LARGEST_SHARPNESS}, found"
-            f" {str(parts.sharpness)[:100]}"
+            f"{path}: expected a sharpness above 0, at most {LARGEST_SHARPNESS}, found another;"
+            " make the file again with `python -m dah export`"
         )
     try:
         check_codes(parts.source_codes, parts.bits)
     except ValueError as error:
         raise UserError(f"{path}: its source codes do not fit its network: {error}") from error
     labels, categories = parts.source_labels, len(parts.categories)
+    if labels.dtype != np.int64 or labels.ndim != 1:
+        raise UserError(
+            f"{path}: expected labels as int64 (n,), found {labels.dtype} {labels.shape}"
+        )
     if len(labels) != len(parts.source_codes):
         raise UserError(
             f"{path}: expected a label for each source code, found {len(labels)} labels and"
             f" {len(parts.source_codes)} codes"
+        )
+    if categories > len(labels):
+        raise UserError(
+            f"{path}: expected source images of every category, found {len(labels)} images and"
+            f" {categories} categories"
         )
     if not len(labels) or labels.min() < 0 or labels.max() >= categories:
         raise UserError(f"{path}: expected source labels 0 ... {categories - 1} of its categories")

@@ -18,41 +18,6 @@ def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
     return 100 * float(np.mean(predicted == labels))
 
 
-def confusion_matrix(predicted: np.ndarray, labels: np.ndarray, categories: int) -> np.ndarray:
-    """How many images of each category, a row, are taken for each category, a column.
-
-        n_ij = |{images : label = i, predicted = j}|
-
-    Both int64 ``(n,)`` of the same images. Returns int64 ``(C, C)``. Raises ValueError where the
-    lengths differ and for a category outside 0 ... C - 1.
-    """
-    if predicted.shape != labels.shape:
-        raise ValueError(
-            f"found {len(predicted)} predictions of {len(labels)} labels: pass one per image, in"
-            " the same order"
-        )
-    for name, values in (("prediction", predicted), ("label", labels)):
-        outside = values[(values < 0) | (values >= categories)]
-        if len(outside):
-            raise ValueError(
-                f"{len(outside)} of {len(values)} {name}s are outside 0 ... {categories - 1}, the"
-                f" first is {outside[0]}: number both alike"
-            )
-    cells = np.bincount(categories * labels + predicted, minlength=categories**2)
-    return cells.reshape(categories, categories)
-
-
-def category_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Correctly classified images of each category in percent, ``100 n_ii / sum over j of n_ij``.
-
-    A confusion matrix int64 ``(C, C)``, rows the truth. Returns float64 ``(C,)``, nan for a
-    category without an image. Their mean, weighted by the images of each, is ``accuracy``.
-    """
-    images = confusion.sum(axis=1)
-    shares = np.full(len(confusion), np.nan)
-    return 100 * np.divide(confusion.diagonal(), images, out=shares, where=images > 0)
-
-
 def code_figures(codes: Codes) -> dict[str, float]:
     """What one method's export tells without a label.
 

@@ -1,8 +1,14 @@
-"""HDF5 without trust: arrays are checked before they are read, and a full disk is a plain error."""
+"""HDF5 without trust: arrays are checked before they are read, and a full disk is a plain error.
 
+Files are opened without locks, which some file systems lack: each is written under another name and
+put in place whole. Texts have a fixed length: those of variable length lie in heaps, and HDF5 2.0
+reads a damaged heap for ever.
+"""
+
+import errno
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +18,18 @@ import numpy as np
 
 from dah.errors import UserError
 
+_REMEDY = "make it again"
+_REMEDIES = {
+    errno.EACCES: "mend its permissions",
+    errno.EPERM: "mend its permissions",
+    errno.EIO: "look at the disk, then run again",
+    errno.EMFILE: "allow more open files (`ulimit -n`), then run again",
+    errno.ESTALE: "run again",
+    **dict.fromkeys(
+        (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EAGAIN),
+        "take HDF5_USE_FILE_LOCKING out of the environment",
+    ),
+}
 _DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, MemoryError)
 
 
@@ -67,7 +85,7 @@ def creating(path: Path, kind: str) -> Iterator[tuple[h5py.File, Callable[[], No
     """
     with path.open("w+b") as raw, _Disk(raw) as disk:
         with h5py.File(disk, "w") as file:
-            file.attrs["dah"] = kind
+            file.attrs["dah"] = as_bytes(kind)
             yield file, disk.check
         disk.check()
 
@@ -76,20 +94,50 @@ def creating(path: Path, kind: str) -> Iterator[tuple[h5py.File, Callable[[], No
 def reading(path: Path, kind: str) -> Iterator[h5py.File]:
     """An HDF5 file that this project wrote. Raises ``UserError`` for another or a damaged one."""
     try:
-        with h5py.File(path) as file:
-            found = file.attrs.get("dah")
-            if not isinstance(found, str) or found != kind:
+        with h5py.File(path, locking=False) as file:
+            if "dah" not in file.attrs or text_in(file, "dah") != kind:
                 raise UserError(f"{path}: expected {kind} of this project, found another HDF5 file")
             yield file
     except _DAMAGE as error:
-        reason = " ".join(str(error).split())
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number else " ".join(str(error).split())[:300]
         raise UserError(
-            f"{path}: expected {kind} as HDF5, found: {reason[:300]}; make it again"
+            f"{path}: expected {kind} as HDF5, found: {reason}; {_REMEDIES.get(number, _REMEDY)}"
         ) from error
 
 
+def as_bytes(text: str) -> np.bytes_:
+    """A text as it is stored: UTF-8, and bytes of a file's name that are none as they are."""
+    return np.bytes_(text.encode("utf-8", "surrogateescape"))
+
+
+def as_text(stored: bytes) -> str:
+    """The text of ``as_bytes``."""
+    return stored.decode("utf-8", "surrogateescape")
+
+
+def text_in(file: h5py.File, name: str) -> str:
+    """An attribute of text; ``UserError`` for one that is none or of variable length."""
+    return as_text(_attribute(file, name, "S"))
+
+
+def number_in(file: h5py.File, name: str) -> int | float:
+    """An attribute that is a number; ``UserError`` for anything else."""
+    return _attribute(file, name, "iuf").item()
+
+
+def _attribute(file: h5py.File, name: str, kinds: str) -> np.generic:
+    stored = h5py.h5a.open(file.id, name.encode())
+    if stored.shape != () or stored.dtype.kind not in kinds:
+        raise UserError(
+            f"{file.filename}: its attribute {name!r} is not what this version of the project"
+            " writes; make the file again"
+        )
+    return file.attrs[name]
+
+
 def array_in(file: h5py.File, name: str, dtype: type, dimensions: int) -> h5py.Dataset:
-    """An array that lies in the file itself with as many bytes as it has, not yet read.
+    """An array that lies in the file itself, unpacked, with as many bytes as it has; not yet read.
 
     So a small file takes little memory, and no other file is looked at. Raises ``UserError`` for
     anything else, and for another dtype or number of dimensions; text is bytes of fixed length.
@@ -107,10 +155,11 @@ def array_in(file: h5py.File, name: str, dtype: type, dimensions: int) -> h5py.D
             f" found {found.dtype} {found.shape}"
         )
     stored = os.path.getsize(path)
-    if found.nbytes > stored or found.external or found.is_virtual:
+    packed = found.id.get_create_plist().get_nfilters()
+    if found.nbytes > stored or found.external or found.is_virtual or packed:
         raise UserError(
-            f"{path}: {name!r} needs {found.nbytes} bytes in the file itself, which has {stored};"
-            " it is damaged or not of this project, make it again"
+            f"{path}: {name!r} needs {found.nbytes} bytes in the file itself, which has {stored},"
+            " not packed; it is damaged or not of this project, make it again"
         )
     return found
 
@@ -129,3 +178,20 @@ def read_names(file: h5py.File, name: str) -> list[str]:
     if len(set(names)) < len(names):
         raise UserError(f"{file.filename}: {name!r} holds an id twice; make the file again")
     return names
+
+
+def read_texts(file: h5py.File, name: str) -> list[str]:
+    """Texts; ``UserError`` as ``array_in``."""
+    return [as_text(text) for text in array_in(file, name, np.bytes_, 1)[:]]
+
+
+def write_texts(file: h5py.File, name: str, texts: Sequence[str]) -> None:
+    """Store texts as bytes of fixed length."""
+    stored = [as_bytes(text) for text in texts]
+    length = max((len(text) for text in stored), default=1)
+    file.create_dataset(name, data=np.array(stored, text_type(length)))
+
+
+def text_type(length: int) -> np.dtype:
+    """Texts of up to `length` bytes, of which HDF5 knows that they are UTF-8."""
+    return h5py.string_dtype("utf-8", max(length, 1))

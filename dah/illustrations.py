@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from dah.artifacts import Codes
+from dah.confusion import confusion_of
 from dah.data.tasks import Labels
 from dah.embedding import tsne
-from dah.evaluation import NEAREST, confusion_matrix
+from dah.evaluation import NEAREST
 from dah.hamming import hamming_distances
 
 QUERIES = 5
@@ -19,18 +20,16 @@ def illustrations(
 ) -> dict[str, Any]:
     """Plain values for pictures of the methods that have what they show.
 
-    ``confusion``: a matrix of each that classifies; ``points``: a map of each that has an fc7 which
-    varies in two dimensions; ``nearest``: neighbours by the first that has codes. `seed` draws
-    queries and categories.
+    ``confusion``: the cells of each that classifies; ``points``: a map of each that has an fc7
+    which varies in two dimensions; ``nearest``: neighbours by the first that has codes. `seed`
+    draws queries and categories.
     """
     classified = {m: of for m, of in codes.items() if of.probabilities is not None}
     mapped = {m: of for m, of in codes.items() if of.components_target is not None}
     hashed = next((method for method, of in codes.items() if of.bits), None)
     return {
         "confusion": {
-            method: confusion_matrix(
-                of.probabilities.argmax(axis=1), labels[method].target, categories
-            ).tolist()
+            method: confusion_cells(of, labels[method], categories)
             for method, of in classified.items()
         },
         "points": {
@@ -42,6 +41,12 @@ def illustrations(
             hashed: nearest_images(codes[hashed], labels[hashed], NEAREST, seed)
         },
     }  # fmt: skip
+
+
+def confusion_cells(codes: Codes, labels: Labels, categories: int) -> dict[str, list[int]]:
+    """The cells of a method's ``Confusion`` as lists: ``true``, ``predicted`` and ``images``."""
+    found = confusion_of(codes.probabilities.argmax(axis=1), labels.target, categories)
+    return {name: getattr(found, name).tolist() for name in ("true", "predicted", "images")}
 
 
 def nearest_images(codes: Codes, labels: Labels, k: int, seed: int) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 HDF5 with one row for each image: ``code`` uint8 ``(n, ceil(bits / 8))``, bit i of an image in bit
 7 - i % 8 of byte i // 8; ``name`` within the folder or archive ``origins[origin]``; ``label``, the
-number of the predicted category among ``categories``, and its ``probability``.
+number of the predicted category among ``categories``, and its ``probability``. Texts are bytes of
+fixed length: UTF-8, and those of a file's name that are none as they are.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,11 +17,25 @@ import numpy as np
 
 from dah.artifacts import replacing
 from dah.errors import UserError
+from dah.hdf5 import (
+    array_in,
+    as_bytes,
+    as_text,
+    creating,
+    number_in,
+    read_texts,
+    reading,
+    text_in,
+    text_type,
+    write_texts,
+)
 
-KIND = "image codes"
+KIND = "codes of images"
 CHUNK = 2**16  # rows that are read or moved at once
-TEXT = h5py.string_dtype()
-COLUMNS = {"origin": np.int32, "name": TEXT, "label": np.int32, "probability": np.float32}
+LONGEST = 255  # bytes of a name in one folder
+COLUMNS = {"origin": np.int32, "label": np.int32, "probability": np.float32}
+MOST_BITS = 1024
+ROUNDING = 1e-3  # by which a probability may exceed one
 
 
 @dataclass(frozen=True)
@@ -42,93 +57,111 @@ class Rows(NamedTuple):
     labels: np.ndarray
     probabilities: np.ndarray
 
+    def of(self, rows: Sequence[int] | np.ndarray) -> "Rows":
+        """Some of the images, in the order given."""
+        origins, names = ([column[row] for row in rows] for column in self[:2])
+        return Rows(origins, names, *(column[rows] for column in self[2:]))
+
 
 @contextmanager
-def writing(path: Path, header: Header) -> Iterator[Callable[[Rows], None]]:
-    """A function that appends rows to a new file, which stands at `path` when the block ends."""
-    with replacing(path) as part, h5py.File(part, "w") as file:
-        file.attrs.update(
-            dah=KIND, bits=header.bits, model=header.model, fingerprint=header.fingerprint
-        )
-        file.create_dataset("categories", data=header.categories, dtype=TEXT)
+def writing(path: Path, header: Header, longest: int = LONGEST) -> Iterator[Callable[[Rows], None]]:
+    """A function that appends rows to a new file, which stands at `path` when the block ends.
+
+    Names have up to `longest` bytes.
+    """
+    with replacing(path) as part, creating(part, KIND) as (file, check_disk):
+        texts = {"model": header.model, "fingerprint": header.fingerprint}
+        file.attrs.update({name: as_bytes(text) for name, text in texts.items()})
+        file.attrs["bits"] = header.bits
+        write_texts(file, "categories", header.categories)
         width = -(-header.bits // 8)
         file.create_dataset("code", (0, width), np.uint8, maxshape=(None, width), chunks=True)
-        for name, dtype in COLUMNS.items():
+        for name, dtype in {**COLUMNS, "name": text_type(longest)}.items():
             file.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=True)
         numbers: dict[str, int] = {}
 
         def append(rows: Rows) -> None:
-            origin = [numbers.setdefault(name, len(numbers)) for name in rows.origins]
-            columns = origin, rows.names, rows.labels, rows.probabilities
-            arrays = dict(zip(COLUMNS, columns, strict=True)) | {"code": rows.codes}
+            names = [as_bytes(name) for name in rows.names]
+            if any(len(name) > longest for name in names):
+                raise ValueError(f"names of more than {longest} bytes")
+            arrays = {
+                "code": rows.codes,
+                "name": np.array(names, text_type(longest)),
+                "origin": [numbers.setdefault(name, len(numbers)) for name in rows.origins],
+                "label": rows.labels,
+                "probability": rows.probabilities,
+            }
             start = len(file["code"])
             for name, values in arrays.items():
-                file[name].resize(start + len(rows.names), axis=0)
+                file[name].resize(start + len(names), axis=0)
                 file[name][start:] = values
+            check_disk()
 
         yield append
-        file.create_dataset("origins", data=list(numbers), dtype=TEXT)
+        write_texts(file, "origins", list(numbers))
 
 
-def join(path: Path, header: Header, pieces: Iterable[Path]) -> int:
-    """Write the rows of several files of one model into one; returns their number."""
+def write_all(path: Path, header: Header, batches: Iterable[Rows], longest: int) -> int:
+    """Store batches of rows in a file of their own; returns the number of rows."""
     count = 0
-    with writing(path, header) as append:
-        for piece in pieces:
-            for rows in read_rows(piece):
-                append(rows)
-                count += len(rows.names)
+    with writing(path, header, longest) as append:
+        for rows in batches:
+            append(rows)
+            count += len(rows.names)
     return count
+
+
+def join(path: Path, header: Header, pieces: Sequence[Path]) -> int:
+    """Write the rows of several files of one model into one; returns their number."""
+    rows = (rows for piece in pieces for rows in read_rows(piece))
+    return write_all(path, header, rows, longest_name(pieces))
+
+
+def longest_name(pieces: Iterable[Path]) -> int:
+    """How many bytes names have in some files, at most."""
+    lengths = []
+    for piece in pieces:
+        with _opened(piece) as stored:
+            lengths.append(stored.columns["name"].dtype.itemsize)
+    return max(lengths, default=LONGEST)
 
 
 def read_header(path: Path) -> Header:
     """What all codes of a file share; raises ``UserError`` for any other file."""
-    with _opened(path) as file:
-        return Header(
-            bits=int(file.attrs["bits"]),
-            categories=list(file["categories"].asstr()[:]),
-            model=str(file.attrs["model"]),
-            fingerprint=str(file.attrs["fingerprint"]),
-        )
+    with _opened(path) as stored:
+        return stored.header
 
 
 def count_rows(path: Path) -> int:
     """The number of images in a file."""
-    with _opened(path) as file:
-        return len(file["code"])
+    with _opened(path) as stored:
+        return stored.count
 
 
 def read_rows(path: Path) -> Iterator[Rows]:
     """All rows of a file, ``CHUNK`` of them in memory."""
-    with _opened(path) as file:
-        for start in range(0, len(file["code"]), CHUNK):
-            yield _rows(file, slice(start, start + CHUNK))
+    with _opened(path) as stored:
+        for start in range(0, stored.count, CHUNK):
+            yield stored.rows(slice(start, start + CHUNK))
 
 
 def read_codes_of(path: Path, length: int) -> Iterator[np.ndarray]:
     """The packed codes alone, `length` of them in memory."""
-    with _opened(path) as file:
-        for start in range(0, len(file["code"]), length):
-            yield file["code"][start : start + length]
+    with _opened(path) as stored:
+        for start in range(0, stored.count, length):
+            yield stored.codes(slice(start, start + length))
 
 
 def rows_at(path: Path, rows: Sequence[int]) -> Rows:
     """The rows of the given numbers, in their order; raises ``UserError`` for one not there."""
     wanted, place = np.unique(np.asarray(rows, np.int64), return_inverse=True)
-    with _opened(path) as file:
-        if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < len(file["code"]):
+    with _opened(path) as stored:
+        if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < stored.count:
             raise UserError(
-                f"{path}: expected rows of 0 ... {len(file['code']) - 1}, found"
+                f"{path}: expected rows of 0 ... {stored.count - 1}, found"
                 f" {wanted[0]} ... {wanted[-1]}"
             )
-        found = _rows(file, wanted)
-    return Rows(
-        origins=[found.origins[row] for row in place],
-        names=[found.names[row] for row in place],
-        codes=found.codes[place],
-        labels=found.labels[place],
-        probabilities=found.probabilities[place],
-    )
+        return stored.rows(wanted).of(place)
 
 
 def check_model(path: Path, found: Header, expected: Header) -> None:
@@ -140,30 +173,65 @@ def check_model(path: Path, found: Header, expected: Header) -> None:
         )
 
 
-def _rows(file: h5py.File, selection: slice | np.ndarray) -> Rows:
-    origins = list(file["origins"].asstr()[:])
-    return Rows(
-        origins=[origins[number] for number in file["origin"][selection]],
-        names=list(file["name"].asstr()[selection]),
-        codes=file["code"][selection],
-        labels=file["label"][selection],
-        probabilities=file["probability"][selection],
-    )
+@dataclass(frozen=True)
+class _Stored:
+    """An open file of codes: what it says of itself fits, its rows are checked as they are read."""
+
+    path: Path
+    header: Header
+    origins: list[str]
+    columns: dict[str, h5py.Dataset]
+
+    @property
+    def count(self) -> int:
+        return len(self.columns["code"])
+
+    def rows(self, selection: slice | np.ndarray) -> Rows:
+        found = {name: self.columns[name][selection] for name in (*COLUMNS, "name")}
+        for name, of in (("origin", self.origins), ("label", self.header.categories)):
+            values = found[name]
+            if len(values) and not 0 <= values.min() <= values.max() < len(of):
+                raise self._refusal(f"{name}s of 0 ... {len(of) - 1}, found others")
+        shares = found["probability"]
+        if not ((shares >= 0) & (shares <= 1 + ROUNDING)).all():
+            raise self._refusal("probabilities of 0 ... 1, found others")
+        return Rows(
+            origins=[self.origins[number] for number in found["origin"]],
+            names=[as_text(name) for name in found["name"]],
+            codes=self.codes(selection),
+            labels=found["label"],
+            probabilities=shares,
+        )
+
+    def codes(self, selection: slice | np.ndarray) -> np.ndarray:
+        found = self.columns["code"][selection]
+        if (found[:, -1] & (2 ** (-self.header.bits % 8) - 1)).any():
+            raise self._refusal(f"zeros after bit {self.header.bits} of each code, found ones")
+        return found
+
+    def _refusal(self, what: str) -> UserError:
+        return UserError(f"{self.path}: expected {what}; encode the images again")
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    try:
-        file = h5py.File(path)
-    except OSError as error:
-        raise UserError(f"{path}: expected codes of images as HDF5, found: {error}") from error
-    with file:
-        missing = {"code", "categories", "origins", *COLUMNS} - set(file)
-        if file.attrs.get("dah") != KIND or missing:
-            kind = file.attrs.get("dah", "of another program")
-            raise UserError(
-                f"{path}: expected codes that `python -m dah encode` wrote, found a file {kind}"
-            )
-        if len({len(file[name]) for name in ("code", *COLUMNS)}) > 1:
+def _opened(path: Path) -> Iterator[_Stored]:
+    with reading(path, KIND) as file:
+        columns = {name: array_in(file, name, dtype, 1) for name, dtype in COLUMNS.items()}
+        columns |= {"name": array_in(file, "name", np.bytes_, 1)}
+        columns |= {"code": array_in(file, "code", np.uint8, 2)}
+        header = Header(
+            bits=number_in(file, "bits"),
+            categories=read_texts(file, "categories"),
+            model=text_in(file, "model"),
+            fingerprint=text_in(file, "fingerprint"),
+        )
+        stored = _Stored(path, header, read_texts(file, "origins"), columns)
+        if len({len(column) for column in columns.values()}) > 1:
             raise UserError(f"{path}: its columns have different lengths; encode the images again")
-        yield file
+        bits, width = header.bits, columns["code"].shape[1]
+        if type(bits) is not int or not 0 < bits <= MOST_BITS or width != -(-bits // 8):
+            raise UserError(
+                f"{path}: expected codes of up to {MOST_BITS} bits, found {bits} bits in {width}"
+                " bytes; encode the images again"
+            )
+        yield stored

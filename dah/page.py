@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Container, Mapping, Sequence
-from html import escape
+from html import escape as escaped
 from io import BytesIO
 from string import Template
 from typing import Any
@@ -10,9 +10,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dah.evaluation import category_accuracy
+from dah.confusion import Confusion, category_accuracy
 from dah.figures import DomainFigures
-from dah.plots import a_distance_bars, confusion_map, domain_map, precision_recall_curves
+from dah.plots import (
+    CONFUSED,
+    a_distance_bars,
+    confusion_map,
+    domain_map,
+    precision_recall_curves,
+)
+from dah.printable import printable
 from dah.report import (
     ABSENT,
     DOMAIN_UNIT,
@@ -27,6 +34,7 @@ from dah.report import (
 )
 
 THUMBNAIL = 96
+CELLS = ("true", "predicted", "images")
 PAGE = Template("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -93,6 +101,11 @@ def page(
     return PAGE.substitute(body="\n".join(parts))
 
 
+def escape(name: str) -> str:
+    """A name as HTML that shows it as it is."""
+    return escaped(printable(name))
+
+
 def _task(task: str, record: Mapping[str, Any], images: Mapping[str, np.ndarray]) -> list[str]:
     """What is drawn of a task's first seed."""
     name, categories = escape(task), record["categories"]
@@ -116,11 +129,17 @@ def _task(task: str, record: Mapping[str, Any], images: Mapping[str, np.ndarray]
             f"<h3>Map of fc7, {escape(method)}</h3>\n<p>t-SNE of a sample (Figures 3b-d)</p>"
         )
         parts.append(_image(f"t-SNE of {method} on {task}", domain_map(*points, *labels, names)))
-    confusion = {method: np.array(of) for method, of in record["confusion"].items()}
+    confusion = {
+        method: Confusion(len(categories), *(np.array(of[name], int) for name in CELLS))
+        for method, of in record["confusion"].items()
+    }
     for method, counts in confusion.items():
         picture = _image(f"Confusion of {method} on {task}", confusion_map(counts, categories))
+        note = ""
+        if len(categories) > CONFUSED:
+            note = f"<p>All of them: data/evaluation/{name}.json\n"
         parts.append(
-            f"<details><summary>Confusion, {escape(method)}</summary>\n{picture}</details>"
+            f"<details><summary>Confusion, {escape(method)}</summary>\n{note}{picture}</details>"
         )
     of_categories = zip(categories, *map(category_accuracy, confusion.values()), strict=True)
     rows = [[c, *(ABSENT if np.isnan(v) else f"{v:.1f}" for v in of)] for c, *of in of_categories]

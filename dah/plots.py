@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+
+from dah.confusion import Confusion, among, confusion_in, most_confused
+from dah.printable import printable
 
 Curves = Mapping[str, Mapping[str, Sequence[float]]]
 
@@ -25,6 +29,8 @@ COLOURS = (
     "#000000",
 )
 STROKES = ("-", "--", "-.", ":")
+CONFUSED = 65  # categories of the largest picture of confusion
+LONGEST = 40  # characters of a name in a picture
 NUMBERS_UP_TO = 12  # categories whose cells have room for a number
 LEVEL_UP_TO = 5  # tasks whose names stand side by side
 
@@ -36,17 +42,16 @@ def precision_recall_curves(methods: Curves) -> bytes:
     """
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    for i, (method, curve) in enumerate(methods.items()):
+    for i, curve in enumerate(methods.values()):
         axes.plot(
             curve["recall"],
             curve["precision"],
             color=_colour(i),
             linestyle=STROKES[i % len(STROKES)],
-            label=method,
         )
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper", frameon=False)
+    _legend(figure, axes.lines, list(methods))
     return _png(figure)
 
 
@@ -77,41 +82,49 @@ def domain_map(
     axes.set_adjustable("datalim")
     grey = {"color": "grey", "linestyle": "none"}
     handles = [
-        Line2D([], [], marker="o", markersize=5, markeredgewidth=0, label="source", **grey),
-        Line2D([], [], marker="+", markersize=7, label="target", **grey),
+        Line2D([], [], marker="o", markersize=5, markeredgewidth=0, **grey),
+        Line2D([], [], marker="+", markersize=7, **grey),
         *(
-            Line2D([], [], marker="s", linestyle="none", color=_colour(i), label=names[category])
-            for i, category in enumerate(present)
+            Line2D([], [], marker="s", linestyle="none", color=_colour(i))
+            for i in range(len(present))
         ),
     ]
-    figure.legend(handles=handles, loc="outside right upper", frameon=False)
+    _legend(figure, handles, ["source", "target", *(names[category] for category in present)])
     return _png(figure)
 
 
-def confusion_map(confusion: np.ndarray, names: Sequence[str]) -> bytes:
+def confusion_map(confusion: Confusion | np.ndarray, names: Sequence[str]) -> bytes:
     """Share of each category's images, a row, that are taken for each category, a column.
 
-    Counts int64 ``(C, C)``, rows the truth; few categories have the percentages in their cells, and
-    the row of one without an image is grey. Returns PNG.
+    Counts, or a matrix int64 ``(C, C)`` of them, rows the truth; few categories have the
+    percentages in their cells, and the row of one without an image is grey. Of more than
+    ``CONFUSED`` categories those in most errors are drawn, with a column for all others. Returns
+    PNG.
     """
-    images = confusion.sum(axis=1, keepdims=True)
-    shares = np.full(confusion.shape, np.nan)
-    np.divide(100 * confusion, images, out=shares, where=images > 0)
-    categories = len(confusion)
-    side = 3.5 + 0.16 * categories
+    counts = confusion_in(confusion) if isinstance(confusion, np.ndarray) else confusion
+    chosen = most_confused(counts, CONFUSED)
+    matrix, shown = among(counts, chosen), [drawn(names[category]) for category in chosen]
+    images, columns = matrix.sum(axis=1, keepdims=True), [*shown, "all others"]
+    if len(chosen) == counts.categories:
+        matrix, columns = matrix[:, :-1], shown
+    shares = np.full(matrix.shape, np.nan)
+    np.divide(100 * matrix, images, out=shares, where=images > 0)
+    side = 3.5 + 0.16 * len(shown)
     figure = Figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.subplots()
     axes.set_facecolor("lightgrey")
     picture = axes.imshow(shares, vmin=0, vmax=100, cmap="Blues")
-    if categories <= NUMBERS_UP_TO:
+    if len(shown) <= NUMBERS_UP_TO:
         for (row, column), share in np.ndenumerate(shares):
             if share >= 0.5:
                 colour = "white" if share > 60 else "black"
                 axes.text(column, row, f"{share:.0f}", ha="center", va="center", color=colour)
-    size = 10 if categories <= NUMBERS_UP_TO else 7
-    axes.set_xticks(range(categories), names, rotation=90, fontsize=size)
-    axes.set_yticks(range(categories), names, fontsize=size)
+    text = {"fontsize": 10 if len(shown) <= NUMBERS_UP_TO else 7, "parse_math": False}
+    axes.set_xticks(range(len(columns)), columns, rotation=90, **text)
+    axes.set_yticks(range(len(shown)), shown, **text)
     axes.set(xlabel="predicted", ylabel="true")
+    if len(columns) > len(shown):
+        axes.set_title(f"{len(shown)} of {counts.categories} categories, those in most errors")
     figure.colorbar(picture, shrink=0.8, aspect=30, label="% of the true category")
     return _png(figure)
 
@@ -132,14 +145,29 @@ def a_distance_bars(tasks: Mapping[str, Mapping[str, float]]) -> bytes:
             if method in of
         ]
         heights = [of[method] for of in tasks.values() if method in of]
-        axes.bar(places, heights, 0.9 * width, color=_colour(i), label=method)
+        axes.bar(places, heights, 0.9 * width, color=_colour(i))
     slope = {"rotation": 30, "ha": "right"} if len(tasks) > LEVEL_UP_TO else {}
-    axes.set_xticks(range(len(tasks)), tasks, **slope)
+    axes.set_xticks(range(len(tasks)), map(drawn, tasks), parse_math=False, **slope)
     axes.set(ylabel="A-distance", xlim=(-0.6, len(tasks) - 0.4), ylim=(0, 2.05))
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
-    figure.legend(loc="outside right upper", frameon=False)
+    _legend(figure, axes.containers, methods)
     return _png(figure)
+
+
+def drawn(name: str) -> str:
+    """A name as it stands in a picture, which has no room for a very long one."""
+    shown = printable(name)
+    return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "\u2026"
+
+
+def _legend(figure: Figure, handles: Sequence[Any], names: Sequence[str]) -> None:
+    """A legend of names as they are, also with what matplotlib takes for mathematics or hides."""
+    legend = figure.legend(
+        handles, [str(i) for i in range(len(names))], loc="outside right upper", frameon=False
+    )
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set(text=drawn(name), parse_math=False)
 
 
 def _colour(i: int) -> tuple[float, float, float]:

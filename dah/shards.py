@@ -1,14 +1,26 @@
 """Codes of millions of images: written in shards, so that a run that was stopped goes on."""
 
-import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from dah.data.inputs import Origin
 from dah.encoder import Encoded, Encoder
-from dah.imagecodes import Header, Rows, check_model, join, read_header, read_rows, writing
+from dah.errors import UserError
+from dah.hdf5 import as_bytes
+from dah.imagecodes import (
+    Header,
+    Rows,
+    check_model,
+    longest_name,
+    read_header,
+    read_rows,
+    write_all,
+)
+from dah.locks import held
 
 SHARD = 2048  # images: what a run that is killed can lose
 
@@ -25,10 +37,23 @@ def shard_folder(out: Path) -> Path:
     return out.with_name(f"{out.name}.parts")
 
 
+def alone(out: Path) -> AbstractContextManager[None]:
+    """Let one process at a time read, encode and join what belongs to a file of codes.
+
+    Raises ``UserError`` where another one does.
+    """
+    return held(shard_folder(out) / "lock", out)
+
+
+def shards_of(out: Path) -> list[Path]:
+    """The shards of a file of codes, in the order of their numbers."""
+    found = shard_folder(out).glob("*.h5")
+    return sorted(path for path in found if path.stem.isdecimal())
+
+
 def pieces(out: Path) -> list[Path]:
     """The files that hold what was encoded before: the finished one, then its shards."""
-    shards = sorted(shard_folder(out).glob("*.h5"))
-    return [out, *shards] if out.exists() else shards
+    return [out, *shards_of(out)] if out.exists() else shards_of(out)
 
 
 def already_done(out: Path, header: Header) -> Done:
@@ -38,22 +63,42 @@ def already_done(out: Path, header: Header) -> Done:
     """
     done: Done = {}
     for piece in pieces(out):
-        check_model(piece, read_header(piece), header)
-        for rows in read_rows(piece):
-            for origin, name in zip(rows.origins, rows.names, strict=True):
-                done.setdefault(origin, set()).add(name)
+        try:
+            check_model(piece, read_header(piece), header)
+            for _ in once(read_rows(piece), done):
+                pass
+        except UserError as error:
+            if piece == out:
+                raise
+            raise UserError(
+                f"{error} (or delete this file: its images are encoded anew)"
+            ) from error
     return done
+
+
+def once(batches: Iterator[Rows], done: Done) -> Iterator[Rows]:
+    """The rows of images that are not in `done` yet, which then are."""
+    for rows in batches:
+        kept = []
+        for row, (origin, name) in enumerate(zip(rows.origins, rows.names, strict=True)):
+            names = done.setdefault(origin, set())
+            if name not in names:
+                names.add(name)
+                kept.append(row)
+        if len(kept) == len(rows.names):
+            yield rows
+        elif kept:
+            yield rows.of(kept)
 
 
 def encode_rest(
     encoder: Encoder, found: Sequence[Origin], out: Path, header: Header, done: Done
-) -> Iterator[Encoded]:
+) -> Iterator[tuple[Origin, Encoded]]:
     """Encode all images but those done, in shards beside `out`; yields each batch when it is made.
 
     An image that cannot be read is in no shard, so that another run tries it again.
     """
-    folder = shard_folder(out)
-    number = 1 + max((int(path.stem) for path in folder.glob("*.h5")), default=-1)
+    numbers = count(1 + max((int(path.stem) for path in shards_of(out)), default=-1))
     waiting: list[Rows] = []
     for origin in found:
         skipped = done.get(str(origin.path), set())
@@ -62,18 +107,30 @@ def encode_rest(
             if batch.names:
                 waiting.append(rows_of(batch, origin))
             if sum(len(rows.names) for rows in waiting) >= SHARD:
-                write_shard(folder / f"{number:06}.h5", header, waiting)
-                number, waiting = number + 1, []
-            yield batch
+                write_shard(out, next(numbers), header, waiting)
+                waiting = []
+            yield origin, batch
     if waiting:
-        write_shard(folder / f"{number:06}.h5", header, waiting)
+        write_shard(out, next(numbers), header, waiting)
 
 
 def finish(out: Path, header: Header) -> int:
-    """Join what was encoded into `out`, leave no shard, and return the number of images."""
-    count = join(out, header, pieces(out))
-    shutil.rmtree(shard_folder(out), ignore_errors=True)
-    return count
+    """Join what was encoded into `out`, each image once, and return the number of images.
+
+    A run that was killed after the joining leaves shards whose images `out` has already. The shards
+    that were joined go, and their folder if nothing else is in it.
+    """
+    joined, done = pieces(out), {}
+    rows = (rows for piece in joined for rows in once(read_rows(piece), done))
+    number = write_all(out, header, rows, longest_name(joined))
+    with suppress(OSError):
+        for piece in joined:
+            if piece != out:
+                piece.unlink()
+        for part in shard_folder(out).glob(".*.h5.part"):  # of writers that were killed
+            part.unlink()
+        shard_folder(out).rmdir()
+    return number
 
 
 def rows_of(batch: Encoded, origin: Origin) -> Rows:
@@ -88,8 +145,7 @@ def rows_of(batch: Encoded, origin: Origin) -> Rows:
     )
 
 
-def write_shard(path: Path, header: Header, batches: Sequence[Rows]) -> None:
-    """Store some batches' rows as a file of codes of its own."""
-    with writing(path, header) as append:
-        for rows in batches:
-            append(rows)
+def write_shard(out: Path, number: int, header: Header, batches: Sequence[Rows]) -> None:
+    """Store some batches' rows as a file of codes of its own, beside `out`."""
+    longest = max(len(as_bytes(name)) for rows in batches for name in rows.names)
+    write_all(shard_folder(out) / f"{number:06}.h5", header, batches, longest)

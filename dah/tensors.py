@@ -58,10 +58,15 @@ def load_tensors(path: Path, expected: str) -> Any:
 
 
 def is_weight(value: Any) -> bool:
-    """Whether a value is an ordinary tensor of real numbers, neither sparse nor quantized."""
+    """Whether a value is an ordinary tensor of real numbers, neither sparse nor quantized.
+
+    It has as many bytes in memory as numbers: a file may tell a view of one byte as large as all.
+    """
     return (
         isinstance(value, Tensor)
         and value.layout == torch.strided
+        and value.device.type == "cpu"
         and not value.is_quantized
         and not value.is_complex()
+        and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
     )

@@ -1,5 +1,6 @@
 """Small squares of images for pages that are looked at."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from PIL import Image
 from dah.data.decode import decode
 from dah.data.lookup import read_image
 from dah.errors import UserError
+from dah.named import is_allowed
 
 SIDE = 128  # pixels
 
@@ -19,9 +21,14 @@ def thumbnail(data: bytes, side: int = SIDE) -> bytes:
     return stored.getvalue()
 
 
-def thumbnail_of(origin: str, name: str) -> bytes | None:
-    """The thumbnail of an image in a folder or archive; None where it cannot be read any more."""
+def thumbnail_of(origin: str, name: str, folders: Sequence[Path]) -> bytes | None:
+    """The thumbnail of an image in a folder or archive.
+
+    None where that does not lie in one of `folders`, and where it cannot be read any more.
+    """
+    if not is_allowed(origin, folders):
+        return None
     try:
         return thumbnail(read_image(Path(origin), name))
-    except (UserError, ValueError):
+    except (UserError, OSError, ValueError):
         return None

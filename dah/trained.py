@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
+import numpy as np
 from torch import Tensor
 
 from dah.artifacts import read_codes
@@ -13,6 +13,7 @@ from dah.checkpoints import read_model
 from dah.data.tasks import read_lists
 from dah.encoder_file import SHAPE, EncoderParts, check_parts
 from dah.errors import UserError
+from dah.hdf5 import array_in, read_names, reading
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,7 @@ def completed(
 def stored_size(folder: Path, image: str) -> int:
     """Side of the stored squares of the domain that an image belongs to, pixels."""
     for path in sorted(folder.glob("*.h5")):
-        try:
-            with h5py.File(path) as file:
-                if image.encode() in file["id"][:]:
-                    return int(file["image"].shape[1])
-        except (OSError, KeyError) as error:
-            raise UserError(f"{path}: expected images as HDF5, found: {error}") from error
+        with reading(path, "images") as file:
+            if image in read_names(file, "id"):
+                return array_in(file, "image", np.uint8, 4).shape[1]
     raise UserError(f"{folder}: expected the images of the source, found none; run `dvc repro`")

@@ -8,8 +8,8 @@ from tqdm import tqdm
 from dah.data import digits
 from dah.data.archives import write_tar
 from dah.data.fetch import obtain
-from dah.data.members import shown
 from dah.params import Params
+from dah.printable import printable
 from stages.command import run
 
 
@@ -33,7 +33,8 @@ def main(params: Params, given: Namespace) -> None:
         how = "" if fetched.labelled[domain] else ", in no categories"
         print(f"{domain}: {count} images{how}")
     for suffix, count in sorted(fetched.others.items()):
-        print(f"passed over {count} files {f'*{shown(suffix)}' if suffix else 'without a suffix'}")
+        end = f"*{printable(suffix)}" if suffix else "without a suffix"
+        print(f"passed over {count} files {end}")
 
 
 if __name__ == "__main__":

@@ -11,16 +11,16 @@ from dah.artifacts import write_images
 from dah.data.archives import member_names, read_members
 from dah.data.decode import decode_all
 from dah.data.identity import opaque_ids, shuffled
-from dah.data.members import shown
 from dah.data.places import category_of
 from dah.errors import UserError
 from dah.params import Params
+from dah.printable import as_cell, printable
 from dah.tables import LABELS, SKIPPED, write_table
 from stages.command import run
 
 
 def unreadable(archive: Path, failures: dict[str, str], images: int) -> UserError:
-    listed = "; ".join(f"{shown(name)}: {reason}" for name, reason in failures.items())
+    listed = "; ".join(f"{printable(name)}: {reason}" for name, reason in failures.items())
     return UserError(
         f"{archive}: {len(failures)} of {images} images cannot be read ({listed}); mend or remove"
         " them, or set images.on_error to skip"
@@ -53,7 +53,8 @@ def main(params: Params, given: Namespace) -> None:
         if name in sizes
     )
     write_table(given.labels, LABELS, sorted(labels))
-    write_table(given.skipped, SKIPPED, sorted(failures.items()))
+    rows = ((as_cell(name), reason) for name, reason in failures.items())
+    write_table(given.skipped, SKIPPED, sorted(rows))
 
 
 if __name__ == "__main__":

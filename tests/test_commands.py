@@ -1,6 +1,7 @@
 """``python -m dah`` on one's own images, from a trained network to a search result."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -64,6 +65,20 @@ def test_three_commands_lead_from_a_network_to_its_neighbours(tmp_path, call):
     assert {near["distance"] for near in record["results"]} == {0}
     assert page.read_text(encoding="utf-8").count("<img") == 1 + len(record["results"])
     assert len(call("search", index, query).splitlines()) == 1 + 10
+
+
+def test_names_that_are_not_utf_8_are_found(tmp_path, call):
+    """The table, the JSON and the page show their bytes escaped."""
+    pytest.importorskip("faiss", reason="faiss is not installed: pip install faiss-cpu")
+    network = pipeline(tmp_path / "data", parts(), "studio-street", "0")
+    name, page = os.fsdecode(b"caf\xe9.png"), tmp_path / "page.html"
+    folder = draw(tmp_path / "f", [name])
+    call("encode", network, f"{folder}/*.png", "-o", tmp_path / "codes.h5")
+    call("index", tmp_path / "codes.h5", "-o", tmp_path / "i")
+    assert "/f/caf\\xe9.png\t" in call("search", tmp_path / "i", f"{folder}/*.png")
+    found = call("search", tmp_path / "i", f"{folder}/*.png", "--json", "--sheet", page)
+    assert json.loads(found)["results"][0]["image"] == str(folder / name)
+    assert "caf\\xe9.png" in page.read_text(encoding="utf-8")
 
 
 def test_encode_goes_on_and_lists_what_is_bad(tmp_path, call):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import sys
 from types import SimpleNamespace
@@ -175,9 +176,36 @@ def test_a_long_table_is_cut_between_rows():
     text = functions.shortened(table, "dvc metrics diff main")
     kept, note = text.split("\n\n")
     assert len(kept) <= functions.LARGEST
-    assert kept.splitlines() == table[:198]
-    assert note == "102 more rows: `dvc metrics diff main`"
+    assert kept.splitlines() == table[:99]
+    assert note == "201 more rows: `dvc metrics diff main`"
     assert functions.shortened(table[:5], "") == "\n".join(table[:5])
+
+
+def test_a_comment_of_long_tables_has_all_its_parts(tmp_path, monkeypatch):
+    """Five tables and forty charts are each cut and say so; together they fit into a comment."""
+    head = ["| Path | Metric | main | workspace | Change |", "|---|---|---|---|---|"]
+    names = ["accuracy.m", "collisions.m"]
+    rows = [
+        f"| metrics/A.json | {name}{i} | 0.1 | 0.2 | 0.1 |" for name in names for i in range(999)
+    ]
+    cost = [f"| metrics/cost.json | seconds.m{i} | 0.1 | 0.2 | 0.1 |" for i in range(999)]
+    functions = script(TEXT)
+    known = functions.comment.__globals__
+    monkeypatch.setitem(known, "dvc", lambda *_: [*head, *rows, *cost])
+    monkeypatch.setitem(known, "output", lambda *_: "")
+    monkeypatch.setitem(known, "CURVES", tmp_path)
+    for task in range(40):
+        curve = "method,recall,precision\ndah,0.5,0.25\n"
+        (tmp_path / f"task{task:02d}.csv").write_text(curve, encoding="utf-8")
+    text = functions.comment("origin/main", "https://example.org/plots")
+    assert len(text) < script(POST).LARGEST - 1000
+    for part in ("Parameters", "Plots", "Reproduction"):
+        assert f"\n### {part}\n" in text
+    assert len(re.findall(r"\n\n\d+ more rows: `dvc (metrics|params) diff", text)) == 5
+    shown = text.count("```mermaid")
+    assert 0 < shown < 40
+    assert f"\n{40 - shown} more charts are among all plots: `dvc plots diff origin/main`" in text
+    assert "(https://example.org/plots)" in text
 
 
 GH = f"""#!{sys.executable}
@@ -251,7 +279,9 @@ def test_the_comment_is_created_once_and_updated_after(github):
     printed, comments, calls = posted(github, "first")
     assert printed == "commented on pull request 5\n"
     assert [c["id"] for c in comments] == [1, 2, 7]
-    assert comments[2]["body"] == "<!-- pull-request.yml -->\nfirst"
+    mark, source, empty, *rest = comments[2]["body"].split("\n")
+    assert (mark, empty, rest) == ("<!-- pull-request.yml -->", "", ["first"])
+    assert source.startswith(SOURCE)
     assert "head=fork:$(touch x) && a" in calls[0]
     assert not (github / "x").exists()
     printed, comments, _ = posted(github, "second")
@@ -259,12 +289,45 @@ def test_the_comment_is_created_once_and_updated_after(github):
     assert [c["body"].split("\n")[-1] for c in comments] == ["mine", "another workflow", "second"]
 
 
-def test_a_comment_calls_nobody_and_fits(github):
-    """The text of a fork is cut at GitHub's limit, and its @ is no mention."""
-    _, comments, _ = posted(github, "@everyone " + "x" * 100_000)
-    body = comments[-1]["body"]
-    assert "@e" not in body
-    assert len(body) == 65_000
+SOURCE = "*This text was made by the pull request's own code"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("@everyone", "@\u200beveryone"),
+        ("&#64;a &#064;b &#x40;c &#64d", "&amp;#64;a &amp;#064;b &amp;#x40;c &amp;#64d"),
+        ("&commat;a", "&amp;commat;a"),
+        ("a && b &lt; c", "a && b &lt; c"),
+    ],
+)
+def test_a_comment_calls_nobody(github, written, shown):
+    """Neither by @ nor by what GitHub shows as one; other text stays."""
+    _, comments, _ = posted(github, written)
+    assert comments[-1]["body"].split("\n")[3:] == [shown]
+
+
+@pytest.mark.parametrize("text", ["word " * 20_000, "a line of text\n" * 8000, "@" * 40_000])
+def test_a_comment_that_is_cut_says_so(github, text):
+    """Above the text, which ends between two lines where it has some; and it fits."""
+    _, comments, _ = posted(github, text)
+    mark, source, empty, cut, _, *rest = comments[-1]["body"].split("\n")
+    assert (mark, empty) == (script(POST).MARK, "")
+    assert source.startswith(SOURCE)
+    assert "its end is missing here" in cut
+    assert 64_000 < len(comments[-1]["body"]) <= 65_000
+    if "\n" in text:
+        assert set(rest) == {"a line of text", ""}
+
+
+def test_a_comment_of_a_deleted_account_is_passed_over(github):
+    """GitHub gives no user for it."""
+    state = json.loads((github / "state.json").read_text(encoding="utf-8"))
+    state["pages"].insert(0, [{"id": 3, "user": None, "body": f"{script(POST).MARK}\nold"}])
+    (github / "state.json").write_text(json.dumps(state), encoding="utf-8")
+    printed, comments, _ = posted(github, "first")
+    assert printed == "commented on pull request 5\n"
+    assert comments[0]["body"].endswith("old")
 
 
 def test_a_head_that_has_moved_on_is_left_alone(github, monkeypatch):

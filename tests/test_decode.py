@@ -2,8 +2,12 @@
 
 import io
 import os
+import re
 import struct
+import subprocess
+import sys
 import tarfile
+import threading
 import warnings
 import zlib
 from itertools import count, islice
@@ -15,7 +19,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageCms
 
 from benchmarks.hostile.bombs import jpeg_of_scans
+from dah.data import decode as decoding
 from dah.data.decode import decode, decode_all
+from dah.data.memory import Memory
+from dah.data.scans import scans
 
 SHARED = Path(os.environ.get("DAH_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 RED, GREEN, BLUE, YELLOW = (200, 30, 40), (20, 180, 60), (30, 50, 220), (230, 220, 20)
@@ -308,6 +315,189 @@ def test_a_large_jpeg_is_decoded_small():
     file = io.BytesIO()
     Image.new("L", (11000, 10000), 90).save(file, "JPEG")
     assert_array_equal(decode(file.getvalue(), 32), np.full((32, 32, 3), 90))
+
+
+VIDEO = b"\0\0\0\x18ftypmp42" + b"\xff\xda\0\x08\x01\x01\0\x01\x3f\0" * 200
+TRAILER = {"video": VIDEO, "another image": jpeg_of_scans(101, 64), "zeros": bytes(99)}
+
+
+@pytest.mark.parametrize("behind", TRAILER)
+@pytest.mark.parametrize("progressive", [False, True])
+def test_what_stands_behind_a_jpeg_does_not_count(behind, progressive):
+    """A motion photo is the photograph, whatever bytes its video has."""
+    photo = encoded(NOISE, "JPEG", progressive=progressive)
+    assert_array_equal(decode(photo + TRAILER[behind], 32), decode(photo, 32))
+
+
+def test_what_stands_in_the_header_of_a_jpeg_does_not_count():
+    """An EXIF preview's bytes are content of its segment."""
+    photo = encoded(NOISE, "JPEG")
+    exif = b"Exif\0\0" + VIDEO
+    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    assert_array_equal(decode(photo[:2] + segment + photo[2:], 32), decode(photo, 32))
+
+
+def test_the_first_of_several_pictures_of_a_camera_counts():
+    """MPO: red first, then blue."""
+    frames = [Image.new("RGB", (640, 480), colour) for colour in (RED, BLUE)]
+    data = encoded(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    assert_allclose(decode(data, 64)[32, 32], RED, atol=3)
+
+
+@pytest.mark.parametrize(
+    ("layers", "options", "expected"),
+    [
+        ("RGB", {}, [3]),
+        ("L", {}, [1]),
+        ("CMYK", {}, [4]),
+        ("L", {"restart_marker_blocks": 1}, [1]),
+        ("RGB", {"progressive": True}, [3, 1, 1, 1, 1, 1, 3, 1, 1, 1]),
+    ],
+)
+def test_scans_are_those_that_were_written(layers, options, expected):
+    """Of each as many components as it has; ten are libjpeg's own script for colours."""
+    assert scans(encoded(NOISE.convert(layers), "JPEG", **options), 100) == expected
+
+
+def test_scans_are_looked_for_where_libjpeg_looks():
+    """Lengths below 2, unknown markers and bytes between segments hide none; most are enough."""
+    scan = b"\xff\xda\0\x08\x01\x01\0\x00\x3f\0"
+    assert scans(b"\xff\xd8" + b"\xff\xfe\0\0" + scan * 3, 9) == [1, 1, 1]
+    assert scans(b"\xff\xd8" + b"\xff\x02\xff\xff" + scan + b"ab\xff\0" + scan, 9) == [1, 1]
+    assert scans(b"\xff\xd8" + scan * 300, 101) == [1] * 101
+    assert scans(b"\xff\xd8" + scan[:4], 9) == []
+
+
+def resized(data, width, height):
+    """A JPEG whose header tells another size; what lacks of its blocks is found at decoding."""
+    data = bytearray(data)
+    frame = re.search(rb"\xff[\xc0\xc2]\0\x0b\x08|\xff[\xc0\xc2]\0\x11\x08", data).start()
+    struct.pack_into(">HH", data, frame + 5, height, width)
+    return bytes(data)
+
+
+def test_a_jpeg_of_200_megapixels_is_decoded():
+    """A telephone's largest photographs, of which an eighth of each side is decoded."""
+    block = encoded(Image.new("L", (8, 8), 128), "JPEG")
+    scan = block.index(b"\xff\xda")
+    coded = block[scan + 10 : -2]  # one block of grey: six bits, a difference of 0 and the end
+    tables = resized(block[: scan + 10], 16320, 12240)
+    assert coded == b"\x2b"  # 00 1010, filled up with ones
+    bits = (0b001010 << 18 | 0b001010 << 12 | 0b001010 << 6 | 0b001010).to_bytes(3)
+    blocks = 16320 // 8 * 12240 // 8
+    picture = next(decode_all([("a", tables + bits * (blocks // 4) + b"\xff\xd9")], 256))[1]
+    assert_array_equal(picture.square, np.full((256, 256, 3), 128))
+    assert (picture.width, picture.height) == (16320, 12240)
+
+
+COLOURS = encoded(NOISE, "JPEG", progressive=True, subsampling=0)
+SPLIT = COLOURS.replace(b"\xff\xc2", b"\xff\xc0").replace(
+    b"\xff\xda\0\x0c\x03", b"\xff\xda\0\x0c\x01"
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "most"),
+    [
+        pytest.param(resized(COLOURS, 16320, 12240), 131, id="progressive"),
+        pytest.param(resized(SPLIT, 16320, 12240), 131, id="a scan for each colour"),
+        pytest.param(encoded(Image.new("L", (7100, 7100)), "WEBP", method=0), 50, id="WebP"),
+    ],
+)
+def test_an_image_that_takes_too_much_memory_is_refused(data, most):
+    """All samples of a JPEG of several scans are kept; libwebp keeps several pictures."""
+    with pytest.raises(ValueError, match=f"more than {most} million pixels"):
+        decode(data, 32)
+
+
+MEASURE = """
+import re, sys
+from dah.data import decode as decoding
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
+
+data, told = sys.stdin.buffer.read(), []
+needed = decoding._needed
+decoding._needed = lambda *given: told.append(needed(*given)) or told[0]
+before = peak()
+decoding.decode(data, 64)
+print(peak() - before, *told)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to measure memory by")
+@pytest.mark.parametrize(
+    ("mode", "form", "options"),
+    [
+        ("RGBA", "WEBP", {"lossless": True, "method": 0}),
+        ("RGBA", "PNG", {}),
+        ("P", "PNG", {"transparency": 0}),
+        ("RGBA", "TIFF", {"compression": "tiff_lzw"}),
+        ("I", "TIFF", {}),
+        ("RGBA", "AVIF", {"speed": 10}),
+        ("RGBA", "HEIF", {}),
+        ("RGB", "JPEG", {"progressive": True, "subsampling": 0}),
+        ("RGB", "JPEG", {"progressive": True, "subsampling": 2}),
+    ],
+)
+def test_decoding_takes_what_is_told(mode, form, options):
+    """Measured in a process of its own, of 8 million pixels, and 6 MiB for anything else."""
+    if form not in decoding.FORMATS:
+        pytest.skip(f"there is no reader of {form} here")
+    data = encoded(Image.new(mode, (3200, 2500)), form, **options)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE], input=data, capture_output=True, check=True,
+        cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    taken, told = map(int, done.stdout.split())
+    assert told / 2 < taken < told + 6 * 2**20
+
+
+def test_threads_share_the_memory(monkeypatch):
+    """Of images that take all of it one at a time is decoded, small ones beside each other."""
+    running, most, lock = [0], [0], threading.Lock()
+
+    def counted(image, size):
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        square = scaling(image, size)
+        with lock:
+            running[0] -= 1
+        return square
+
+    scaling = decoding._square
+    members = [(str(i), encoded(NOISE, "BMP")) for i in range(20)]
+    monkeypatch.setattr(decoding, "_square", counted)
+    monkeypatch.setattr(decoding, "MEMORY", Memory(decoding.PIXEL * NOISE.width * NOISE.height))
+    squares = list(decode_all(members, 16, threads=8))
+    assert most == [1]
+    assert all(not isinstance(picture, str) for _, picture in squares)
+
+
+def test_memory_is_given_back():
+    """Never more than all, also after an error, and a wish for more than there is waits for all."""
+    memory, held, most, lock = Memory(10), [0], [0], threading.Lock()
+
+    def work(amount):
+        for _ in range(50):
+            with memory.taken(amount):
+                with lock:
+                    held[0] += min(amount, 10)
+                    most[0] = max(most[0], held[0])
+                with lock:
+                    held[0] -= min(amount, 10)
+
+    with pytest.raises(RuntimeError, match="in the block"), memory.taken(7):
+        raise RuntimeError("in the block")
+    threads = [threading.Thread(target=work, args=(amount,)) for amount in (1, 3, 4, 10, 99)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert 0 < most[0] <= 10
 
 
 def test_a_hundred_scans_are_decoded():

@@ -90,12 +90,61 @@ def test_a_network_without_codes_is_refused(tmp_path):
         ({"source_labels": np.arange(9)}, r"source labels 0 \.\.\. 2 of its categories"),
         ({"source_labels": np.zeros(4, np.int64)}, "found 4 labels and 9 codes"),
         ({"source_codes": np.zeros((9, 3), np.uint8)}, r"12 bits need shape \(n, 2\)"),
+        ({"source_labels": np.zeros((9, 1), np.int64)}, r"labels as int64 \(n,\), found int64"),
+        ({"source_labels": np.zeros(9)}, "labels as int64 .* found float64"),
+        ({"categories": list("abcdefghij")}, "found 9 images and 10 categories"),
+        ({"categories": [1, 2, 3]}, "expected the names of a trunk and of categories"),
+        ({"size": 2**31}, "expected size as a whole number of 8 to 4096, found another"),
+        ({"size": True}, "expected size as a whole number"),
+        ({"size": 27.5}, "expected size as a whole number"),
+        ({"shape": parts().shape | {"outputs": 2**40}}, "expected outputs as a whole number of 1"),
+        ({"shape": parts().shape | {"bottleneck": -1}}, "expected bottleneck as a whole number"),
+        ({"shape": parts().shape | {"trunk": ["lenet"]}}, "the names of a trunk"),
+        ({"shape": parts().shape | {"softmax": 0}}, "found one with a softmax"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(tmp_path, change, message):
     """Labels number the categories, codes have the network's length, each has a label."""
     write_encoder(tmp_path / "e.pt", replace(parts(), **change))
     with pytest.raises(UserError, match=message):
+        read_encoder(tmp_path / "e.pt")
+
+
+def test_squares_smaller_than_the_network_sees_are_refused(tmp_path):
+    """Their centre would be no square of its size."""
+    write_encoder(tmp_path / "e.pt", parts(size=27))
+    with pytest.raises(UserError, match=r"sees squares of 28 pixels, but .* prepared with 27"):
+        read_encoder(tmp_path / "e.pt").network(tmp_path / "e.pt")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            torch.zeros(1, dtype=torch.uint8).expand(10**9, 2),
+            r"weight 'source\.codes', found Tensor",
+        ),
+        (torch.zeros(9, 2, dtype=torch.uint8, device="meta"), r"weight 'source\.codes', found Ten"),
+        (torch.zeros(9, 2, dtype=torch.bfloat16), "source codes and labels are no whole numbers"),
+        (torch.zeros(9, 2, requires_grad=True), "packed codes must be uint8, found float32"),
+    ],
+)
+def test_source_codes_that_are_not_there_are_refused(tmp_path, value, message):
+    """A few bytes may tell that they are gigabytes."""
+    write_encoder(tmp_path / "e.pt", parts())
+    content = torch.load(tmp_path / "e.pt")
+    content["state"]["source.codes"] = value
+    torch.save(content, tmp_path / "e.pt")
+    with pytest.raises(UserError, match=message):
+        read_encoder(tmp_path / "e.pt")
+
+
+def test_weights_that_numpy_has_not_are_refused(tmp_path):
+    """The fingerprint is of their bytes."""
+    given = parts()
+    state = {name: value.to(torch.bfloat16) for name, value in given.state.items()}
+    write_encoder(tmp_path / "e.pt", replace(given, state=state))
+    with pytest.raises(UserError, match="expected weights of 16, 32 or 64 bits"):
         read_encoder(tmp_path / "e.pt")
 
 

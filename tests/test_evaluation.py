@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from dah.artifacts import Codes
 from dah.codes import pack
@@ -13,9 +12,7 @@ from dah.data.tasks import Labels
 from dah.encoding import activations, principal_components, probabilities
 from dah.evaluation import (
     accuracy,
-    category_accuracy,
     code_figures,
-    confusion_matrix,
     target_figures,
 )
 from dah.networks import Network, build_trunk
@@ -106,43 +103,6 @@ def test_the_ten_nearest_are_ten():
 def test_accuracy_is_a_percentage():
     """Two of three."""
     assert_allclose(accuracy(np.array([1, 2, 3]), np.array([1, 2, 0])), 200 / 3)
-
-
-def test_confusion_worked_out_by_hand():
-    """Three images of 0, one taken for 1; two of 1; one of 3, taken for 0; none of 2."""
-    labels = np.array([0, 0, 0, 1, 1, 3])
-    predicted = np.array([0, 1, 0, 1, 1, 0])
-    confusion = confusion_matrix(predicted, labels, 4)
-    assert_array_equal(confusion, [[2, 1, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]])
-    assert confusion.dtype == np.int64
-    assert_allclose(category_accuracy(confusion), [200 / 3, 100, np.nan, 0])
-
-
-def test_confusion_equals_a_loop_and_holds_the_accuracy():
-    """Cell by cell; rows count the truth, columns the predictions, the diagonal the right ones."""
-    rng = np.random.default_rng(0)
-    labels, predicted = rng.integers(0, 7, (2, 200))
-    confusion = confusion_matrix(predicted, labels, 7)
-    expected = np.zeros((7, 7), int)
-    for truth, guess in zip(labels, predicted, strict=True):
-        expected[truth, guess] += 1
-    assert_array_equal(confusion, expected)
-    images = confusion.sum(axis=1)
-    by_category = category_accuracy(confusion)
-    for c in range(7):
-        assert_allclose(by_category[c], accuracy(predicted[labels == c], labels[labels == c]))
-    assert_allclose(np.average(by_category, weights=images), accuracy(predicted, labels))
-
-
-def test_confusion_refuses_what_it_cannot_count():
-    """Lengths that differ and categories that are not numbered 0 ... C - 1."""
-    labels = np.array([0, 1, 2])
-    with pytest.raises(ValueError, match="found 2 predictions of 3 labels"):
-        confusion_matrix(labels[:2], labels, 3)
-    with pytest.raises(ValueError, match=r"1 of 3 predictions are outside 0 \.\.\. 1.* is 2"):
-        confusion_matrix(labels, labels, 2)
-    with pytest.raises(ValueError, match=r"1 of 3 labels are outside .* first is -1"):
-        confusion_matrix(labels, labels - 1, 3)
 
 
 def test_blocks_of_probabilities_are_one_whole(monkeypatch):

@@ -10,9 +10,9 @@ from PIL import Image
 
 from dah.data import decode as decoding
 from dah.data import formats
+from dah.data.contents import Unread
 from dah.data.decode import decode, decode_all
 from dah.data.formats import HEAD, begins_like_image, lacking, named_image
-from dah.data.members import Unread
 
 COLOURS = np.array([[[220, 40, 30], [40, 200, 60]], [[30, 60, 210], [230, 220, 40]]], np.uint8)
 HEIC = b"\0\0\0\x18ftypheic" + bytes(40)
@@ -23,7 +23,7 @@ def stored(kind, turn=1, mode="RGB", **options):
     picture = Image.fromarray(COLOURS.repeat(20, axis=0).repeat(20, axis=1)).convert(mode)
     exif, buffer = Image.Exif(), io.BytesIO()
     exif[0x0112] = turn
-    picture.save(buffer, kind, exif=exif, **options)
+    picture.save(buffer, kind, exif=exif.tobytes(), **options)
     return buffer.getvalue()
 
 

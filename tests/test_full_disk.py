@@ -16,6 +16,7 @@ from dah.data.archives import write_tar
 from dah.data.download import record_digest
 from dah.data.fetch import obtain
 from dah.errors import UserError
+from dah.imagecodes import Header, Rows, writing
 from dah.networks import build_trunk
 from dah.presets import apply_preset
 from dah.tables import write_json, write_table
@@ -36,14 +37,29 @@ def codes(path):
     write_codes(path, Codes(1024, packed, ids, packed, ids))
 
 
+def encoded(path):
+    """What `encode` writes, and `index` of several files."""
+    rows = Rows(
+        ["/o"] * 99,
+        [f"{row:040}" for row in range(99)],
+        np.zeros((99, 8), np.uint8),
+        np.zeros(99, np.int32),
+        np.ones(99, np.float32),
+    )
+    with writing(path, Header(64, ["mug"], "/m.pt", "f" * 16)) as append:
+        for _ in range(9):
+            append(rows)
+
+
 NUMBERS = [str(row) for row in range(99)]
 DIGESTS = "".join(f"{'0' * 64}  {number}.archive\n" for number in range(200))
 WRITERS = {
     "images.h5": pixels,
     "some_images.h5": lambda path: pixels(path, 39),
     "features.h5": lambda path: write_features(path, np.ones((99, 99)), NUMBERS),
-    "ids.h5": lambda path: write_features(path, np.ones((99, 1)), [n + "x" * 99 for n in NUMBERS]),
+    "ids.h5": lambda path: write_features(path, np.ones((99, 1)), [n + "x" * 199 for n in NUMBERS]),
     "codes.h5": codes,
+    "encoded.h5": encoded,
     "model.pt": lambda path: write_model(path, build_trunk("lenet").state_dict(), {}),
     "table.csv": lambda path: write_table(path, ("id",), ([n * 99] for n in NUMBERS)),
     "metrics.json": lambda path: write_json(path, {"map": dict.fromkeys(NUMBERS, "x" * 999)}),

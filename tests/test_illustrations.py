@@ -78,7 +78,9 @@ def test_each_method_is_drawn_with_what_it_has(codes, labels):
     methods = {"dan": scores, "itq": plain, "dah": codes}
     drawn = illustrations(methods, dict.fromkeys(methods, labels), 3, seed=0)
     assert set(drawn["confusion"]) == {"dan", "dah"}
-    assert np.sum(drawn["confusion"]["dah"], axis=1).tolist() == [14, 13, 13]
+    cells = drawn["confusion"]["dah"]
+    assert np.bincount(cells["true"], cells["images"]).tolist() == [14, 13, 13]
+    assert set(cells["predicted"]) == {0, 1}
     assert set(drawn["points"]) == {"dah"}
     assert set(drawn["nearest"]) == {"itq"}
     assert illustrations({"dan": scores}, {"dan": labels}, 3, 0)["nearest"] == {}

@@ -1,5 +1,9 @@
 """Codes of many images in files and shards."""
 
+import os
+from contextlib import suppress
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -118,7 +122,7 @@ def test_foreign_and_damaged_files_are_refused(tmp_path):
     """With what was expected."""
     (tmp_path / "text.h5").write_text("no HDF5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
-        file.attrs["dah"] = "codes"
+        file.attrs["dah"] = np.bytes_("codes")
     path = write(tmp_path / "cut.h5", rows(4))
     with h5py.File(path, "a") as file:
         file["label"].resize(3, axis=0)
@@ -126,7 +130,7 @@ def test_foreign_and_damaged_files_are_refused(tmp_path):
         read_header(tmp_path / "absent.h5")
     with pytest.raises(UserError, match=r"text\.h5: expected codes of images as HDF5"):
         read_header(tmp_path / "text.h5")
-    with pytest.raises(UserError, match="`python -m dah encode` wrote, found a file codes"):
+    with pytest.raises(UserError, match="expected codes of images of this project, found another"):
         read_header(tmp_path / "other.h5")
     with pytest.raises(UserError, match="columns have different lengths"):
         read_header(path)
@@ -155,7 +159,7 @@ def work(tmp_path, monkeypatch):
     def encoded(source, stop=None):
         done = already_done(out, header)
         names, stream = [], encode_rest(encoder, origins([str(source)]), out, header, done)
-        for number, batch in enumerate(stream):
+        for number, (_, batch) in enumerate(stream):
             names += batch.names
             if number == stop:
                 break
@@ -197,6 +201,84 @@ def test_new_images_are_added_and_bad_ones_tried_again(work, tmp_path):
     assert finish(out, header) == 4
     assert one(out).names == ["00.png", "02.png", "01.png", "00.png"]
     assert encoded(folder) == []
+
+
+def test_a_kill_after_joining_doubles_nothing(work, tmp_path):
+    """The file stands, its shards are still there: each image is in it once."""
+    out, header, encoded = work
+    source = archive(tmp_path / "a.tar", NAMES)
+    encoded(source)
+    shards_left = {path: path.read_bytes() for path in pieces(out)}
+    assert finish(out, header) == 11
+    whole = one(out)
+    out.with_name("codes.h5.parts").mkdir()
+    for path, content in shards_left.items():
+        path.write_bytes(content)
+    done = already_done(out, header)
+    assert sum(len(names) for names in done.values()) == 11
+    assert encoded(source) == []
+    assert finish(out, header) == 11
+    assert_rows(one(out), whole)
+    assert pieces(out) == [out]
+
+
+@pytest.mark.parametrize("step", range(8))
+def test_a_run_that_stops_at_any_step_loses_and_doubles_nothing(work, tmp_path, monkeypatch, step):
+    """Three shards are put in place, joined, removed; a kill before each of these steps."""
+    out, header, encoded = work
+    source = archive(tmp_path / "a.tar", NAMES)
+    steps = iter(range(100))
+
+    class Killed(BaseException):
+        pass
+
+    def stopping(act):
+        def acted(path, *more, **options):
+            if (more or path.suffix == ".h5") and next(steps) == step:
+                raise Killed
+            return act(path, *more, **options)
+
+        return acted
+
+    with monkeypatch.context() as patched, suppress(Killed):
+        patched.setattr("os.replace", stopping(os.replace))
+        patched.setattr(Path, "unlink", stopping(Path.unlink))
+        encoded(source)
+        finish(out, header)
+    assert next(steps) == min(step + 1, 7)
+    encoded(source)
+    assert finish(out, header) == 11
+    assert sorted(one(out).names) == NAMES
+    assert pieces(out) == [out]
+
+
+def test_a_file_with_doubled_rows_is_mended(work):
+    """As two runs at a time left them once: the first of equal ones stays."""
+    out, header, _ = work
+    write(out, rows(5), rows(5), rows(3, seed=1), header=header)
+    assert finish(out, header) == 8
+    assert_rows(one(out), both(rows(5), rows(3, seed=1)))
+
+
+def test_what_is_no_shard_stays(work, tmp_path):
+    """The folder of shards may hold other files."""
+    out, header, encoded = work
+    other = tmp_path / "codes.h5.parts" / "notes.h5"
+    other.parent.mkdir()
+    other.write_text("mine")
+    (other.parent / ".000001.h5.part").touch()
+    encoded(archive(tmp_path / "a.tar", NAMES))
+    assert finish(out, header) == 11
+    assert list(other.parent.iterdir()) == [other]
+
+
+def test_a_damaged_shard_is_named_with_what_to_do(work, tmp_path):
+    """Its images can be encoded anew."""
+    out, header, encoded = work
+    encoded(archive(tmp_path / "a.tar", NAMES))
+    pieces(out)[1].write_bytes(b"")
+    with pytest.raises(UserError, match=r"000001\.h5: .*delete this file: its images are encoded"):
+        already_done(out, header)
 
 
 def test_another_model_does_not_go_on(work, tmp_path):

@@ -105,3 +105,78 @@ def test_a_server_that_is_not_there_is_told(tmp_path):
     with pytest.raises(UserError, match=r"the table 't' cannot be written: .*") as told:
         load(path, "postgresql://nobody@127.0.0.1:1/none?connect_timeout=2", "t")
     assert "\n" not in str(told.value)
+
+
+OTHERS = {
+    "a table": 'CREATE TABLE "other" (id bigint PRIMARY KEY, name text)',
+    "one more column": (
+        'CREATE TABLE "other" (id bigint, folder text, name text, category text, probability real,'
+        " code bit(12), notes text)"
+    ),
+    "another type": (
+        'CREATE TABLE "other" (id bigint, folder text, name text, category text, probability real,'
+        " code bytea)"
+    ),
+    "no column": 'CREATE TABLE "other" ()',
+    "a view": 'CREATE VIEW "other" AS SELECT 1 AS id',
+    "a sequence": 'CREATE SEQUENCE "other"',
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_what_another_program_made_is_left_alone(tmp_path, url, kind):
+    """Whatever has the table's name and not its columns; it is there afterwards as before."""
+    path = write(tmp_path / "c.h5", codes_of(3))
+    what = OTHERS[kind].split()[1]
+    with psycopg.connect(url) as connection:
+        connection.execute(OTHERS[kind])
+    try:
+        with pytest.raises(
+            UserError, match=r"something else by the name 'other': .+; give another"
+        ):
+            load(path, url, "other")
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT to_regclass('other')").fetchone() == ("other",)
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute(f"DROP {what} other")
+
+
+def test_a_table_that_something_else_uses_is_left_alone(tmp_path, url):
+    """A view of it: PostgreSQL refuses, in a line, and the old rows stay."""
+    path = write(tmp_path / "c.h5", codes_of(3))
+    load(path, url, "used")
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE VIEW of_used AS SELECT id FROM used")
+    with pytest.raises(UserError, match=r"the table 'used' cannot be written: .*depend on it"):
+        load(path, url, "used")
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM used").fetchone() == (3,)
+
+
+SECRET = "Tr0ub4dor"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"postgresql://nobody:{SECRET}@127.0.0.1:1/none?connect_timeout=2",
+        f"postgresql://nobody:12@{SECRET}@127.0.0.1:1/none",
+        f"postgresql://nobody:12/{SECRET}@127.0.0.1:1/none",
+        f"postgresql://nobody:{SECRET}/12@127.0.0.1:1/none",
+        f"postgresql://nobody:%{SECRET}@127.0.0.1:1/none",
+        f"postgresql:/nobody:{SECRET}@127.0.0.1:1/none",
+        f"host=127.0.0.1 port=1 password=1 {SECRET}",
+        f"host=127.0.0.1 port=1 password={SECRET} connect_timeout=2",
+        f"host=127.0.0.1 port=1{SECRET}",
+        SECRET,
+    ],
+)
+def test_no_message_has_the_password(tmp_path, address):
+    """Whatever is wrong with the address, also where a sign in the password breaks it."""
+    path = write(tmp_path / "c.h5", codes_of(3))
+    with pytest.raises(UserError, match=r"cannot be written: |--url is no address") as told:
+        load(path, address, "t")
+    assert SECRET not in str(told.value)
+    assert "\n" not in str(told.value)
+    assert told.value.__cause__ is None or SECRET not in str(told.value.__cause__)

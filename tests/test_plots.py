@@ -1,14 +1,17 @@
 """Pictures measured in their pixels: where each colour is, and how much of it."""
 
+import tracemalloc
 from io import BytesIO
 from itertools import combinations
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from numpy.testing import assert_allclose
 from PIL import Image
 
+from dah.confusion import confusion_of
 from dah.plots import (
     COLOURS,
     a_distance_bars,
@@ -124,6 +127,44 @@ def test_confusion_of_any_number_of_categories_is_drawn(categories):
     names = [f"category {i}" for i in range(categories)]
     picture = pixels(confusion_map(np.eye(categories, dtype=np.int64), names))
     assert 300 < picture.shape[0] < 1600
+
+
+def test_thousands_of_categories_are_a_small_picture():
+    """Those in most errors, in a picture of one size, by no more memory than a few of them take."""
+    labels = np.arange(5000)
+    predicted = labels.copy()
+    predicted[[4000, 4001]] = 4001, 7
+    confusion, names = confusion_of(predicted, labels, 5000), [f"c{i}" for i in range(5000)]
+    tracemalloc.start()
+    picture = pixels(confusion_map(confusion, names))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert max(picture.shape) < 1700
+    assert peak < 200 * 2**20
+    small = pixels(confusion_map(np.eye(300, dtype=np.int64), names[:300]))
+    assert small.shape == picture.shape
+
+
+NAMES = ["$x$", "$\\frac$", "_x", "{x}", "x\ny", "<b>", "\\alpha^2", "x" * 300]
+
+
+def test_names_are_drawn_as_they_are(monkeypatch):
+    """Mathematics, escapes and names that matplotlib would hide; a very long one is cut."""
+    texts = []
+    draw = Text.draw
+    monkeypatch.setattr(Text, "draw", lambda text, *given: (texts.append(text), draw(text, *given)))
+    eye, labels = np.eye(8, dtype=np.int64), np.arange(8)
+    points = np.random.default_rng(0).standard_normal((8, 2))
+    for make in (
+        lambda: confusion_map(eye, NAMES),
+        lambda: domain_map(points, points, labels, labels, dict(enumerate(NAMES))),
+        lambda: a_distance_bars({name: {name: 1.0} for name in NAMES}),
+        lambda: precision_recall_curves({name: curve((0, 1), (1, 0)) for name in NAMES}),
+    ):
+        texts.clear()
+        make()
+        found = {text.get_text() for text in texts if not text.get_parse_math()}
+        assert found >= {*NAMES[:4], r"x\ny", *NAMES[5:7], "x" * 39 + "\u2026"}
 
 
 def test_bars_are_as_high_as_the_distances():

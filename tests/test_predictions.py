@@ -21,3 +21,5 @@ def test_rows_are_files_with_their_most_probable_category():
     )
     rows = list(predictions(codes, ["mug", "pen"], ["b.jpg", "a.jpg"]))
     assert rows == [("a.jpg", "mug", "0.9000", "a0"), ("b.jpg", "pen", "0.7500", "0f")]
+    rows = list(predictions(codes, ["=1+1", "@pen"], ["-b\n.jpg", "a.jpg"]))
+    assert [row[:2] for row in rows] == [(r"'-b\n.jpg", "'@pen"), ("a.jpg", "'=1+1")]

@@ -1,10 +1,15 @@
 """Stages that start several processes: the same files, one line for a mistake, one exit code."""
 
+import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from numpy.testing import assert_allclose
@@ -37,13 +42,44 @@ if "RANK" not in os.environ:
 Path(os.environ["RANK"]).write_text(str(processes_here()))
 """
 
+# Each says who it is and where it listens, then waits for the others again and again.
+WAITING = """
+import json, os, signal, time
+from pathlib import Path
+import psutil, torch
+from torch import distributed
+from stages import processes
+
+processes.GRACE = 0.5
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+def main(params, given):
+    distributed.all_reduce(torch.ones(1))
+    listening = [c.laddr.ip for c in psutil.Process().net_connections() if c.status == "LISTEN"]
+    told = Path(os.environ["RANK"] + ".part")
+    told.write_text(json.dumps({"pid": os.getpid(), "listening": listening}))
+    told.rename(os.environ["RANK"])
+    while True:
+        distributed.all_reduce(torch.ones(1))
+        time.sleep(0.02)
+
+if __name__ == "__main__":
+    processes.run_shared(main)
+"""
+
+
+def environment(cwd):
+    """Of a stage that finds the modules here and in its own folder."""
+    return {"PYTHONPATH": f"{ROOT}:{cwd}", "PATH": "", "OMP_NUM_THREADS": "1"}
+
 
 def call(*arguments, cwd):
     """A Python module's run: exit code and standard error."""
     result = subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=cwd,
-        env={"PYTHONPATH": f"{ROOT}:{cwd}", "PATH": "", "OMP_NUM_THREADS": "1"},
+        env=environment(cwd),
         capture_output=True,
         text=True,
         check=False,
@@ -104,3 +140,90 @@ def test_each_process_knows_how_many_share_the_machine(tmp_path):
     assert {path.name: path.read_text() for path in tmp_path.glob("[0-9]")} == {
         "0": "3", "1": "3", "2": "3",
     }  # fmt: skip
+
+
+@pytest.fixture
+def waiting(tmp_path, folder):
+    """A stage whose two processes wait, and what they said of themselves; all end with the test."""
+    (tmp_path / "waiting.py").write_text(WAITING)
+    (tmp_path / "params.yaml").write_bytes((folder / "2" / "params.yaml").read_bytes())
+    stage = subprocess.Popen(
+        [sys.executable, "-m", "waiting"], cwd=tmp_path, env=environment(tmp_path),
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    paths, deadline = [tmp_path / "0", tmp_path / "1"], time.monotonic() + 60
+    while not all(path.exists() for path in paths):
+        assert stage.poll() is None, stage.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    ranks = [json.loads(path.read_text()) for path in paths]
+    started = [psutil.Process(rank["pid"]) for rank in ranks]
+    yield stage, ranks
+    stage.kill()
+    for process in started:
+        if process.is_running():
+            process.kill()
+    stage.communicate()
+
+
+def ended(stage, ranks):
+    """The stage's exit code and standard error, once none of its processes is left."""
+    code = stage.wait(20)
+    deadline = time.monotonic() + 10
+    while any(running(rank["pid"]) for rank in ranks):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return code, stage.stderr.read()
+
+
+def running(pid):
+    """Whether a process is there, and not only its exit code that nobody has asked for."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_no_process_outlives_its_stage(waiting, how):
+    """Which would write its outputs after the user has ended it."""
+    stage, ranks = waiting
+    stage.send_signal(how)
+    expected = -how if how == signal.SIGKILL else 128 + how
+    assert ended(stage, ranks) == (expected, "")
+
+
+def test_a_stopped_process_does_not_hold_up_the_end(waiting):
+    """It does not see SIGTERM, so that it is killed."""
+    stage, ranks = waiting
+    os.kill(ranks[1]["pid"], signal.SIGSTOP)
+    stage.send_signal(signal.SIGINT)
+    code, error = ended(stage, ranks)
+    assert code == -signal.SIGINT
+    assert error.endswith("KeyboardInterrupt\n")
+
+
+@pytest.mark.parametrize(
+    ("place", "how", "why"),
+    [
+        (0, signal.SIGKILL, "SIGKILL, as the system does where memory is full"),
+        (1, signal.SIGKILL, "SIGKILL, as the system does where memory is full"),
+        (1, signal.SIGBUS, "SIGBUS"),
+    ],
+)
+def test_a_killed_process_is_named(waiting, place, how, why):
+    """In one line, whichever it was; the others that lose it say nothing."""
+    stage, ranks = waiting
+    os.kill(ranks[place]["pid"], how)
+    told = f"waiting: process {place + 1} of 2 was ended by {why}\n"
+    assert ended(stage, ranks) == (1, told)
+
+
+def test_nobody_else_can_join(waiting):
+    """The processes of one machine listen on its own address alone, and meet in a private file."""
+    _, ranks = waiting
+    assert all(rank["listening"] for rank in ranks)
+    assert {address for rank in ranks for address in rank["listening"]} <= {"127.0.0.1", "::1"}
+    store = Path(psutil.Process(ranks[0]["pid"]).environ()["DAH_STORE"])
+    assert store.exists()
+    assert store.parent.stat().st_mode & 0o077 == 0

@@ -62,7 +62,10 @@ DRAWN = {
             "target_labels": [1],
         }
     },
-    "confusion": {"dah": [[3, 1], [0, 0]], "noda": [[2, 2], [0, 0]]},
+    "confusion": {
+        "dah": {"true": [0, 0], "predicted": [0, 1], "images": [3, 1]},
+        "noda": {"true": [0, 0], "predicted": [0, 1], "images": [2, 2]},
+    },
 }
 
 
@@ -111,6 +114,42 @@ def test_categories_have_accuracies_of_their_own():
     assert "<th>m&lt;g<td>75.0<td>50.0" in html
     assert "<th>pen<td>-<td>-" in html
     assert html.count("<summary>Confusion") == 2
+
+
+MARKUP = (
+    "<b>x</b>",
+    "$x$",
+    "$\\frac$",
+    "**x**",
+    "_x",
+    "&#64;x",
+    "=1+1",
+    "x\ny",
+    "\u202ex",
+    "\udce9",
+    "x" * 300,
+)
+
+
+def test_names_are_shown_as_written():
+    """On the page and in its pictures, whatever mark-up they are in, mathematics too."""
+    given = record(FIGURES, **DRAWN) | {"categories": list(MARKUP)}
+    html = page(columns_of({"p-h": FIGURES}), {"p-h": given}, DOMAINS, "digits", IMAGES)
+    html.encode()
+    assert "<b>x" not in html
+    shown = "&lt;b&gt;x&lt;/b&gt;", "$x$", "**x**", "_x", "&amp;#64;x", "=1+1", r"x\ny", r"\u202ex"
+    assert all(f"<th>{name}<td>" in html for name in shown)
+
+
+def test_thousands_of_categories_are_reported():
+    """The accuracies of all; the picture has those in most errors, and tells where all are."""
+    names = [f"category {i}" for i in range(3000)]
+    cells = {"true": [7, 2999], "predicted": [8, 2999], "images": [2, 1]}
+    given = record(FIGURES, **DRAWN) | {"categories": names, "confusion": {"dah": cells}}
+    html = page(columns_of({"p-h": FIGURES}), {"p-h": given}, DOMAINS, "digits", IMAGES)
+    assert "<th>category 7<td>0.0" in html
+    assert "<th>category 2999<td>100.0" in html
+    assert "All of them: data/evaluation/p-h.json" in html
 
 
 def test_a_task_without_labels_has_no_column_of_its_own_figures_and_no_picture():

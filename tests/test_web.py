@@ -1,71 +1,50 @@
 """The page of ``python -m dah serve``: what it answers, what it refuses, and how it behaves."""
 
-import asyncio
-import base64
 import io
-import subprocess
-import sys
-from pathlib import Path
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import requests
-from browser import answers, browser, free_port, missing, wait_for
-from encoders import BITS, CATEGORIES, archive, draw, parts, picture
+from encoders import BITS, CATEGORIES, draw, parts, picture
 from numpy.testing import assert_allclose
 from PIL import Image
+from serving import NAMES, call, running, serving, two_indexes
 
-from dah.__main__ import main
-from dah.commands.serve import is_loopback
+from dah.data.decode import decode
 from dah.encoder import load_encoder
 from dah.encoder_file import write_encoder
 from dah.hamming import hamming_distances
 from dah.imagecodes import read_rows
-from dah.web.upload import Refused, check_pixels, received
+from dah.search.index import open_index
+from dah.shards import header_of
 
 for module in ("faiss", "fastapi", "uvicorn"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install 'dah[serve]'")
 
-NAMES = [f"{i:02}.png" for i in range(30)]
-BROWSER = pytest.mark.skipif(bool(missing()), reason=f"no browser: {missing()}")
+from dah.web.app import create_app  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """A server of its own process for two indexes: a folder's and an archive's."""
+    """A server for two indexes: a folder's and an archive's."""
     folder = tmp_path_factory.mktemp("served")
-    write_encoder(folder / "e.pt", parts())
-    sets = {
-        "source": draw(folder / "source", NAMES[:7]),
-        "target": archive(folder / "target.tar", NAMES),
-    }
-    arguments = sys.argv
-    for name, images in sets.items():
-        codes, index = folder / f"{name}.h5", folder / f"{name}.index"
-        sys.argv = ["dah", "encode", str(folder / "e.pt"), str(images), "-o", str(codes)]
-        main()
-        sys.argv = ["dah", "index", str(codes), "-o", str(index)]
-        main()
-    sys.argv = arguments
-    port = free_port()
-    command = [sys.executable, "-m", "dah", "serve", "e.pt", "source.index", "target.index"]
-    root = Path(__file__).parents[1]
-    server = subprocess.Popen(
-        [*command, "--port", str(port)],
-        cwd=folder,
-        env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
-    )
-    try:
-        wait_for(lambda: answers(f"http://127.0.0.1:{port}/api/indexes"), 120)
-        yield folder, f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
+    two_indexes(folder)
+    with serving(folder, ["source.index", "target.index"]) as (url, _):
+        yield folder, url
 
 
 def get(url):
     """A response, whatever its status."""
     return requests.get(url, timeout=60)
+
+
+def post(url, data):
+    """The response to an upload."""
+    return requests.post(url, data=data, timeout=60)
 
 
 def test_an_upload_is_answered_with_code_categories_and_neighbours(served):
@@ -75,7 +54,7 @@ def test_an_upload_is_answered_with_code_categories_and_neighbours(served):
     image = picture(4)
     (folder / "q.png").write_bytes(image)
     expected = encoder.encode(folder / "q.png")
-    answer = requests.post(f"{url}/api/search?k=5", data=image, timeout=60).json()
+    answer = post(f"{url}/api/search?k=5", image).json()
     assert (answer["code"], answer["bits"]) == (expected.codes[0].tobytes().hex(), BITS)
     told = {row["category"]: row["probability"] for row in answer["categories"]}
     assert set(told) == set(CATEGORIES)
@@ -93,7 +72,7 @@ def test_an_image_of_an_index_is_answered_like_its_upload(served):
     _, url = served
     row = next(i["row"] for i in get(f"{url}/api/images/1").json() if i["name"] == "04.png")
     picked = get(f"{url}/api/search/1/{row}?k=5").json()
-    assert picked == requests.post(f"{url}/api/search?k=5", data=picture(4), timeout=60).json()
+    assert picked == post(f"{url}/api/search?k=5", picture(4)).json()
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -152,7 +131,7 @@ def test_uploads_that_are_no_image_are_told_why(served):
         (bytes(20 * 2**20 + 1), 413, "the file has more than 20 MiB"),
         (bomb.getvalue(), 413, "the image has more than 50 million pixels"),
     ):
-        response = requests.post(f"{url}/api/search", data=data, timeout=60)
+        response = post(f"{url}/api/search", data)
         assert (response.status_code, response.json()["detail"][: len(reason)]) == (status, reason)
 
 
@@ -167,6 +146,20 @@ def test_other_hosts_names_are_refused_and_pages_are_closed(served):
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert "<script>" not in page.text
     assert "access-control-allow-origin" not in page.headers
+    assert page.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_other_pages_get_no_picture_and_no_answer(served):
+    """Whatever they ask for is refused unread, and closed to them by its headers."""
+    _, url = served
+    foreign = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    for path in ("api/picture/0/0", "api/picture/0/99"):
+        response = requests.get(f"{url}/{path}", headers=foreign, timeout=60)
+        assert response.status_code == 403
+        assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    origin = {"Origin": "http://localhost:9000"}
+    sent = requests.post(f"{url}/api/search", data=b"", headers=origin, timeout=60)
+    assert sent.status_code == 403
 
 
 def test_where_an_image_lies_on_the_disk_is_not_told(served):
@@ -176,121 +169,73 @@ def test_where_an_image_lies_on_the_disk_is_not_told(served):
         assert str(folder) not in get(f"{url}/{path}").text
 
 
-def test_an_upload_is_read_no_further_than_its_limit():
-    """The chunk that passes it is the last one asked for."""
-    asked = []
-
-    async def chunks():
-        for i in range(10):
-            asked.append(i)
-            yield b"xxxx"
-
-    assert asyncio.run(received(chunks(), 40)) == b"x" * 40
-    asked.clear()
-    with pytest.raises(Refused, match="the file has more than 0 MiB"):
-        asyncio.run(received(chunks(), 9))
-    assert asked == [0, 1, 2]
+@contextmanager
+def answering(folder, *names, folders=()):
+    """The address of an application in a thread of this process."""
+    encoder = load_encoder(folder / "e.pt")
+    opened = [open_index(folder / name) for name in names]
+    app = create_app(encoder, header_of(encoder, folder / "e.pt"), opened, folders=folders)
+    with running(app) as (port, _):
+        yield f"http://127.0.0.1:{port}"
 
 
-def test_pixels_are_counted_from_the_header():
-    """The limit itself passes, one more does not, and what has no header is left to decode."""
-    image = picture(0, shape=(30, 44))
-    check_pixels(image, 30 * 44)
-    check_pixels(b"no image", 1)
-    with pytest.raises(Refused, match="million pixels"):
-        check_pixels(image, 30 * 44 - 1)
-
-
-def test_loopback_addresses():
-    """Anything else is reached from other machines."""
-    assert [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost")] == [True] * 3
-    assert [is_loopback(host) for host in ("0.0.0.0", "192.168.1.2", "example.org")] == [False] * 3
-
-
-@pytest.fixture(scope="module")
-def window(served):
-    """A browser on the page, its images there."""
-    _, url = served
-    with browser() as window:
-        window.open(url)
-        wait_for(lambda: loaded(window, "#images") == 7)
-        yield window
-
-
-def loaded(window, place):
-    """How many pictures of a part of the page have come."""
-    return window.script(
-        "return [...document.querySelectorAll(arguments[0] + ' img')]"
-        ".filter((image) => image.complete && image.naturalWidth === 128).length",
-        place,
-    )
-
-
-def text(window, selector):
-    """The text of an element that is seen."""
-    return window.script("return document.querySelector(arguments[0]).innerText", selector)
-
-
-@BROWSER
-def test_a_chosen_file_is_shown_with_its_neighbours(served, window):
-    """Picture, category, code and two rows of nearest images appear, without complaints."""
+def test_pictures_are_those_of_folders_that_the_user_named(served, tmp_path, monkeypatch, capsys):
+    """By encode here, or by --pictures; where another one lies is told on the terminal alone."""
     folder, _ = served
-    (folder / "chosen.png").write_bytes(picture(4))
-    window.type("#file", str(folder / "chosen.png"))
-    wait_for(lambda: text(window, "#title") == "chosen.png")
-    wait_for(lambda: loaded(window, "#neighbours") == 7 + 10)
-    code = load_encoder(folder / "e.pt").encode(folder / "chosen.png").codes[0]
-    assert text(window, "#hex") == f"12 bits: {code.tobytes().hex()}"
-    cells = window.script(
-        "return [...document.querySelectorAll('#code i')].map((cell) => cell.className)"
-    )
-    assert [cell == "one" for cell in cells] == np.unpackbits(code, count=BITS).astype(
-        bool
-    ).tolist()
-    assert "Nearest in source" in text(window, "#neighbours")
-    assert "Nearest in target" in text(window, "#neighbours")
-    assert len(text(window, "#categories").split("\n")) >= 3
-    assert window.complaints() == []
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    for named, status in (([folder / "source"], 200), ([], 404)):
+        with answering(folder, "source.index", folders=named) as url:
+            for _ in range(2):
+                response = get(f"{url}/api/picture/0/3")
+                assert response.status_code == status
+                assert str(folder) not in response.text
+        said = capsys.readouterr().err
+        assert said.count(f"pictures of {folder / 'source'} are not shown") == (status == 404)
 
 
-@BROWSER
-def test_a_dropped_file_is_searched(window):
-    """What a drop event carries is sent."""
-    window.script(
-        "const bytes = Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0));"
-        "const carried = new DataTransfer();"
-        "carried.items.add(new File([bytes], 'dropped.png', { type: 'image/png' }));"
-        "document.getElementById('drop').dispatchEvent("
-        "  new DragEvent('drop', { dataTransfer: carried, cancelable: true }));",
-        base64.b64encode(picture(6)).decode(),
-    )
-    wait_for(lambda: text(window, "#title") == "dropped.png")
-    assert window.complaints() == []
-
-
-@BROWSER
-def test_an_image_of_the_target_can_be_picked(window):
-    """From the second index, on its second page; the first neighbour in it is itself."""
-    window.script(
-        "const list = document.getElementById('indexes'); list.value = '1';"
-        "list.dispatchEvent(new Event('change'));"
-    )
-    wait_for(lambda: text(window, "#where") == "1 to 24 of 30")
-    window.click("#on")
-    wait_for(lambda: text(window, "#where") == "25 to 30 of 30")
-    wait_for(lambda: loaded(window, "#images") == 6)
-    window.click("#images button:last-child")
-    wait_for(lambda: text(window, "#title") == "29.png")
-    assert "distance 0" in text(window, "#neighbours section:last-child button")
-    assert window.complaints() == []
-
-
-@BROWSER
-def test_a_file_that_is_no_image_is_told_on_the_page(served, window):
-    """The answer of before goes away."""
+def test_another_generation_of_an_index_is_served_as_soon_as_it_is_there(served, tmp_path):
+    """Rows of the former one are refused by its name; one of another model is not served at all."""
     folder, _ = served
-    (folder / "text.png").write_text("no image")
-    window.type("#file", str(folder / "text.png"))
-    wait_for(lambda: "not a readable image" in text(window, "#message"))
-    assert window.script("return document.getElementById('answer').hidden")
-    assert loaded(window, "#neighbours") == 0
+    shutil.copy(folder / "e.pt", tmp_path)
+    shutil.copytree(folder / "source.index", tmp_path / "live")
+    write_encoder(tmp_path / "other.pt", parts(seed=1))
+
+    def replace(model, count):
+        images, codes = draw(tmp_path / model[:-3], NAMES[:count]), tmp_path / f"{model}.h5"
+        call("encode", tmp_path / model, images, "-o", codes)
+        call("index", codes, "-o", tmp_path / "live")
+
+    with answering(tmp_path, "live") as url:
+        (before,) = get(f"{url}/api/indexes").json()
+        replace("e.pt", 3)
+        (after,) = get(f"{url}/api/indexes").json()
+        assert (before["count"], after["count"]) == (7, 3)
+        for path in ("images/0", "search/0/1", "picture/0/1"):
+            old = get(f"{url}/api/{path}?of={before['generation']}")
+            assert (old.status_code, "load the page again" in old.text) == (409, True)
+            assert get(f"{url}/api/{path}?of={after['generation']}").status_code == 200
+        replace("other.pt", 9)
+        answer = post(f"{url}/api/search", picture(1))
+        assert answer.status_code == 503
+        assert "live is no index of this model any more" in answer.json()["detail"]
+
+
+def test_one_image_is_decoded_at_a_time(served, monkeypatch):
+    """Uploads and pictures alike, however many are asked for: memory is that of one."""
+    folder, _ = served
+    running_now, most = [], []
+
+    def slowly(data, size):
+        running_now.append(1)
+        most.append(len(running_now))
+        time.sleep(0.05)
+        running_now.pop()
+        return decode(data, size)
+
+    monkeypatch.setattr("dah.web.app.decode", slowly)
+    monkeypatch.setattr("dah.thumbnails.decode", slowly)
+    with answering(folder, "source.index") as url, ThreadPoolExecutor(12) as pool:
+        sent = [pool.submit(post, f"{url}/api/search", picture(i)) for i in range(6)]
+        sent += [pool.submit(get, f"{url}/api/picture/0/{i}") for i in range(6)]
+        assert [response.result().status_code for response in sent] == [200] * 12
+    assert (max(most), len(most)) == (1, 12)

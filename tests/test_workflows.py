@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 from ruamel.yaml import YAML
 
@@ -92,6 +93,15 @@ def test_the_comment_takes_text_of_the_pull_request_and_no_code():
     ]
 
 
+def test_comments_of_one_branch_are_posted_one_after_another():
+    """Two at once would both find no comment and create one; none that has begun is cut off."""
+    concurrency = WORKFLOWS["comment"]["jobs"]["post"]["concurrency"]
+    assert concurrency.keys() == {"group"}
+    head = "github.event.workflow_run.head_"
+    for part in ("repository.full_name", "branch"):
+        assert f"${{{{ {head}{part} }}}}" in concurrency["group"]
+
+
 @pytest.mark.parametrize("name", ["tests", "pull-request"])
 def test_the_whole_history_is_there(name):
     """DVC compares with the base branch, which a shallow clone lacks; no token stays in git."""
@@ -139,12 +149,12 @@ def test_constraints_are_not_below_the_lowest_versions():
     program = [sys.executable, ROOT / ".ci" / "lowest.py"]
     printed = subprocess.run(program, capture_output=True, text=True, check=True).stdout
     lowest = dict(line.split("==") for line in printed.splitlines())
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    chosen = dict(line.split("==") for line in lines if "==" in line)
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    chosen = dict(re.findall(r"^([\w-]+)==(\S+)", text, re.MULTILINE))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     assert len(lowest) == len({r for group in groups for r in group if not r.startswith("dah[")})
-    missing = [name for name in lowest if name not in chosen]
+    missing = [name for name in lowest if canonicalize_name(name) not in chosen]
     assert missing == ["skada"]
     for name in lowest.keys() - missing:
-        assert Version(chosen[name]) >= Version(lowest[name]), name
+        assert Version(chosen[canonicalize_name(name)]) >= Version(lowest[name]), name

@@ -15,7 +15,10 @@ from dah.data.decode import decode_all
 from dah.data.download import check_digest
 from dah.data.fetch import obtain
 from dah.data.tasks import read_lists, read_truth
+from dah.encoder import assemble
+from dah.encoder_file import read_encoder
 from dah.errors import UserError
+from dah.imagecodes import count_rows, read_header, read_rows, rows_at
 from dah.networks import build_trunk, load_weights
 from dah.networks.matconvnet import convert_matconvnet
 from dah.presets import apply_preset
@@ -62,6 +65,31 @@ def hdf5_codes(path: Path, _: Path) -> None:
     for shares in (found.probabilities, found.probabilities_real):
         holds(shares is None or len(shares) == len(found.target), "shares do not fit ids")
     holds(found.domain_error is None or 0 <= found.domain_error <= 0.5, "no domain error")
+
+
+def hdf5_encoded(path: Path, _: Path) -> None:
+    """As `encode`, `index` and `search` do."""
+    header = read_header(path)
+    holds(header.bits > 0, "codes have no bits")
+    names = []
+    for rows in read_rows(path):
+        check_codes(rows.codes, header.bits)
+        columns = {len(column) for column in rows}
+        holds(columns == {len(rows.names)}, "columns do not fit")
+        holds(set(rows.labels.tolist()) <= set(range(len(header.categories))), "no such category")
+        names += rows.names
+    holds(count_rows(path) == len(names), "rows are missing")
+    holds(rows_at(path, range(len(names))).names == names, "rows come in another order")
+
+
+def encoder(path: Path, _: Path) -> None:
+    """As `encode` does."""
+    parts = read_encoder(path)
+    loaded = assemble(parts, path, "cpu")
+    _finite(loaded.network)
+    codes = loaded.codes(np.zeros((1, parts.size, parts.size, 3), np.uint8))
+    shares = loaded.probabilities(codes)
+    holds(shares.shape == (1, len(parts.categories)), "shares do not fit categories")
 
 
 def _finite(network: torch.nn.Module) -> None:
@@ -157,6 +185,8 @@ READERS: dict[str, Reader] = {
     "HDF5 images": hdf5_images,
     "HDF5 features": hdf5_features,
     "HDF5 codes": hdf5_codes,
+    "HDF5 encoded": hdf5_encoded,
+    "encoder": encoder,
     "model": model,
     "trunk": trunk,
     "weights": weights,
@@ -170,7 +200,13 @@ READERS: dict[str, Reader] = {
     "params.yaml": parameters,
     "SHA256": checksums,
 }
-SUFFIXES = {"MatConvNet": ".mat", "model": ".pt", "trunk": ".pt", "weights": ".pth"}
+SUFFIXES = {
+    "MatConvNet": ".mat",
+    "encoder": ".pt",
+    "model": ".pt",
+    "trunk": ".pt",
+    "weights": ".pth",
+}
 
 
 def file_name(kind: str) -> str:

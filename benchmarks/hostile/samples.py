@@ -16,6 +16,8 @@ from scipy.io import savemat
 from dah.artifacts import Codes, write_codes, write_features, write_images
 from dah.checkpoints import write_model
 from dah.data.tasks import Task, write_task
+from dah.encoder_file import EncoderParts, write_encoder
+from dah.imagecodes import Header, Rows, writing
 from dah.networks import build_network, build_trunk
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +83,20 @@ def codes(probabilities: bool) -> Codes:
     return Codes(16, source, list("abc"), target, list("de"), shares, shares, 0.25)
 
 
+def encoded_images(path: Path) -> None:
+    """Codes of five images from two folders, as `encode` writes them."""
+    rng = np.random.default_rng(0)
+    rows = Rows(
+        origins=[f"/photos/{i % 2}" for i in range(5)],
+        names=[f"ä{i}.png" for i in range(5)],
+        codes=rng.integers(0, 256, (5, 2), np.uint8),
+        labels=(np.arange(5) % len(CATEGORIES)).astype(np.int32),
+        probabilities=rng.random(5).astype(np.float32),
+    )
+    with writing(path, Header(16, CATEGORIES, "/models/e.pt", "f" * 16)) as append:
+        append(rows)
+
+
 def stored(folder: Path) -> dict[str, list[bytes]]:
     """The HDF5 files between the stages, and the models of torch."""
     rng = np.random.default_rng(0)
@@ -89,6 +105,9 @@ def stored(folder: Path) -> dict[str, list[bytes]]:
     network = build_network(trunk, 8, 0, "head")
     config = {"trunk": "lenet", "method": "dah", **network.shape}
     state = trunk.state_dict()
+    packed, labels = rng.integers(0, 256, (6, 1), np.uint8), np.arange(6) % len(CATEGORIES)
+    shape = {"trunk": "lenet", **network.shape}
+    encoder = EncoderParts(network.state_dict(), shape, 32, CATEGORIES, packed, labels, 10.0)
 
     def models(path: Path) -> None:
         torch.save(state, path, _use_new_zipfile_serialization=False)
@@ -101,6 +120,10 @@ def stored(folder: Path) -> dict[str, list[bytes]]:
         "HDF5 codes": [
             written(lambda p, more=more: write_codes(p, codes(more)), folder, "c.h5")
             for more in (False, True)
+        ],
+        "HDF5 encoded": [written(encoded_images, folder, "e.h5")],
+        "encoder": [
+            written(lambda p: write_encoder(p, encoder), folder, "e.pt"),
         ],
         "model": [
             written(lambda p: write_model(p, network.state_dict(), config), folder, "m.pt")

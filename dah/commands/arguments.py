@@ -8,6 +8,7 @@ from typing import Any
 
 MODEL = "an encoder's file, or a network that the pipeline trained: data/models/.../dah.pt"
 IMAGES = "folders, archives, images or glob patterns in quotes"
+PICTURES = "a folder or archive whose pictures are shown too; those that encode read here are"
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -20,6 +21,21 @@ def whole(low: int, value: str) -> int:
     if number < low:
         raise ArgumentTypeError(f"expected at least {low}, found {number}")
     return number
+
+
+def port(value: str) -> int:
+    """An argument that is a port; 0 takes any that is free."""
+    number = whole(0, value)
+    if number > 65535:
+        raise ArgumentTypeError(f"expected a port of 0 ... 65535, found {number}")
+    return number
+
+
+def host_name(value: str) -> str:
+    """An argument that is a host's name, or its address, alone."""
+    if not value or set(value) & set("/@*, ") or (":" in value and value.count(":") == 1):
+        raise ArgumentTypeError(f"expected a name like photos.example.org, found {value!r}")
+    return value.strip("[]")
 
 
 def call(name: str, **given: Any) -> None:
@@ -72,13 +88,23 @@ def add_commands(commands: "_SubParsersAction[ArgumentParser]") -> None:
     command.add_argument("--model", type=Path, help="the model, where it was moved since encode")
     command.add_argument("--json", action="store_true", help="JSON lines instead of a table")
     command.add_argument("--sheet", type=Path, metavar="PAGE.html", help="pictures as a page too")
+    command.add_argument(
+        "--pictures", action="append", default=[], type=Path, metavar="FOLDER", help=PICTURES
+    )
     command.add_argument("--device", choices=DEVICES, default="auto")
 
     command = add("serve", "Show codes, categories and nearest images on a local web page")
     command.add_argument("model", type=Path, metavar="MODEL", help=MODEL)
     command.add_argument("indexes", nargs="+", type=Path, metavar="INDEX")
     command.add_argument("--host", default="127.0.0.1", help="default: this machine alone")
-    command.add_argument("--port", type=partial(whole, 0), default=8000)
+    command.add_argument("--port", type=port, default=8000, help="default: 8000")
+    command.add_argument(
+        "--allow-host", action="append", default=[], type=host_name, metavar="NAME",
+        help="a name under which a reverse proxy reaches this server; again for more",
+    )  # fmt: skip
+    command.add_argument(
+        "--pictures", action="append", default=[], type=Path, metavar="FOLDER", help=PICTURES
+    )
     command.add_argument("--device", choices=DEVICES, default="auto")
 
     command = add("pgvector", "Load codes into a PostgreSQL table that pgvector can search")

@@ -1,18 +1,33 @@
 """Turn images into codes and predicted categories."""
 
+import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
+from dah.data.contents import NO_IMAGE
 from dah.data.inputs import origins
 from dah.encoder import load_encoder
-from dah.shards import already_done, encode_rest, finish, header_of
+from dah.named import note, notes
+from dah.printable import as_cell
+from dah.shards import alone, already_done, encode_rest, finish, header_of
 from dah.tables import SKIPPED, write_table
 
 
 def run(model: Path, images: list[str], out: Path, device: str) -> None:
-    """Encode what is not in `out` yet; list what cannot be read in ``<out>.skipped.csv``."""
+    """Encode what is not in `out` yet; list what cannot be read in ``<out>.skipped.csv``.
+
+    There a file is named within its folder or archive, or by its whole path where the images are
+    of several. Files that are no images are counted.
+    """
+    with alone(out):
+        _encode(model, images, out, device)
+
+
+def _encode(model: Path, images: list[str], out: Path, device: str) -> None:
     found = origins(images)
+    if not note(origin.path for origin in found):
+        print(f"dah: {notes()}: cannot be written; serve will need --pictures", file=sys.stderr)
     encoder = load_encoder(model, device)
     header = header_of(encoder, model)
     done = already_done(out, header)
@@ -20,15 +35,23 @@ def run(model: Path, images: list[str], out: Path, device: str) -> None:
     missing = sum(
         name not in done.get(str(origin.path), ()) for origin in found for name in origin.listed()
     )
-    failures: dict[str, str] = {}
+    failures: list[tuple[str, str]] = []
+    others = 0
     with tqdm(total=missing, desc="encode", unit="image") as bar:
-        for batch in encode_rest(encoder, found, out, header, done):
-            failures |= batch.failures
+        for origin, batch in encode_rest(encoder, found, out, header, done):
+            for name, reason in batch.failures.items():
+                if reason == NO_IMAGE:
+                    others += 1
+                else:
+                    place = str(origin.path / name) if len(found) > 1 else name
+                    failures.append((as_cell(place), reason))
             bar.update(len(batch.names) + len(batch.failures))
     count = finish(out, header)
     print(f"{out}: {count} images, {count - known} of them new, {encoder.bits} bits")
+    if others:
+        print(f"files that are no images by name and first bytes, passed over: {others}")
     skipped = out.with_name(f"{out.stem}.skipped.csv")
     skipped.unlink(missing_ok=True)
     if failures:
-        write_table(skipped, SKIPPED, sorted(failures.items()))
+        write_table(skipped, SKIPPED, sorted(failures))
         print(f"{skipped}: {len(failures)} images that cannot be read, with the reasons")

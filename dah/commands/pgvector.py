@@ -6,6 +6,6 @@ from dah.engines.pgvector import load
 
 
 def run(codes: Path, url: str, table: str) -> None:
-    """Replace the table by the codes of a file."""
+    """Make or replace the table of the codes of a file."""
     count = load(codes, url, table)
     print(f"{table}: {count} images; search with ORDER BY code <~> B'0101...' LIMIT 10")

@@ -10,6 +10,8 @@ from dah.data.inputs import origins
 from dah.encoder import Encoded, Encoder, load_encoder
 from dah.errors import UserError
 from dah.imagecodes import Header
+from dah.named import named_now, noted
+from dah.printable import printable
 from dah.search.index import open_index, search
 from dah.search.kinds import faiss
 from dah.search.results import contact_sheet, json_lines, results, table
@@ -26,32 +28,40 @@ def run(
     model: Path | None,
     json: bool,
     sheet: Path | None,
+    pictures: list[Path],
     device: str,
 ) -> None:
     """Print the nearest images of each query, and write the page with pictures if there is one."""
     faiss()
+    shown = [*noted(), *named_now(pictures)]
     opened = open_index(index)
     encoder = encoder_of(opened.header, model, device)
-    encoded, folders = encode_queries(encoder, queries)
+    encoded, places = encode_queries(encoder, queries)
     k = NEAREST if k is None and radius is None else k
-    found = results(opened, encoded, folders, search(opened, encoded.codes, k, radius, effort))
+    found = results(opened, encoded, places, search(opened, encoded.codes, k, radius, effort))
     for line in json_lines(found) if json else table(found):
         print(line)
     if sheet is not None:
+        shown += [Path(place) for place in places]
         with replacing(sheet) as part:
-            part.write_text(contact_sheet(opened, found), encoding="utf-8")
+            part.write_text(contact_sheet(opened, found, shown), encoding="utf-8")
 
 
 def encoder_of(header: Header, model: Path | None, device: str) -> Encoder:
     """The encoder that made an index's codes; raises ``UserError`` for another."""
     path = Path(header.model) if model is None else model
-    if not path.exists():
+    if not path.is_file():
         raise UserError(f"{path}: the model of this index is not there; give --model")
     encoder = load_encoder(path, device)
     if encoder.fingerprint != header.fingerprint:
         raise UserError(
             f"{path}: expected the model of this index ({header.fingerprint}), found another"
             f" ({encoder.fingerprint}); encode and index the images again"
+        )
+    if len(encoder.categories) != len(header.categories):
+        raise UserError(
+            f"{path}: expected the {len(header.categories)} categories of this index, found"
+            f" {len(encoder.categories)}; encode and index the images again"
         )
     return encoder
 
@@ -64,7 +74,7 @@ def encode_queries(encoder: Encoder, arguments: list[str]) -> tuple[Encoded, lis
             batches.append(batch)
             folders += [str(origin.path)] * len(batch.names)
             for name, reason in batch.failures.items():
-                print(f"dah: {origin.path / name}: {reason}", file=sys.stderr)
+                print(f"dah: {printable(str(origin.path / name))}: {reason}", file=sys.stderr)
     if not folders:
         raise UserError("no query is an image that can be read")
     encoded = Encoded(

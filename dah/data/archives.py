@@ -12,8 +12,9 @@ from lzma import LZMAError
 from pathlib import Path
 
 from dah.artifacts import replacing
-from dah.data.folders import MAX_BYTES, read_folder, too_large, unreadable
-from dah.data.members import Unread, leads_elsewhere, member_name, passed_over, refused, shown
+from dah.data.contents import MAX_BYTES, Unread, contents
+from dah.data.folders import read_folder, unreadable
+from dah.data.members import leads_elsewhere, member_name, passed_over, refused
 from dah.errors import UserError
 
 MAX_HEADER = 2**20  # bytes of a name or of other attributes
@@ -41,6 +42,8 @@ _DAMAGE = (
 )
 _NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE)
 
+Wanted = Callable[[str], bool]
+
 
 class _Header(tarfile.TarInfo):
     """A tar header that is whole: Python's reader takes a broken one for the archive's end."""
@@ -53,11 +56,7 @@ class _Header(tarfile.TarInfo):
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from error
-        if header.size < 0 or (header.size > MAX_HEADER and header.type in _NAMES):
-            raise tarfile.ReadError(
-                f"the header {shown(header.name)[:100]!r} of {header.size} bytes"
-            )
-        return header
+        return _checked(header)
 
 
 def write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
@@ -75,7 +74,7 @@ def write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
 
 
 def read_members(
-    path: Path, wanted: Callable[[str], bool] = bool, *, strict: bool = True
+    path: Path, wanted: Wanted = bool, *, strict: bool = True
 ) -> Iterator[tuple[str, bytes]]:
     """The files of a tar (plain, gz, bz2, xz), a zip or a folder as ``(name, bytes)``.
 
@@ -88,8 +87,16 @@ def read_members(
     damaged, for a member whose name leads elsewhere, and for an archive that unpacks to
     ``MAX_GROWTH`` times its size; where `strict`, also for a member that is a link out of the
     folder, a link of an archive, a device or fifo, encrypted, or above ``MAX_BYTES``. These come
-    as ``Unread`` otherwise, and so do a folder's files that cannot be read or are no images.
+    as ``Unread`` otherwise, and so do a folder's files that cannot be read, and what is no image by
+    its name and first bytes.
     """
+    for name, data in _members(path, wanted, strict):
+        if strict and isinstance(data, Unread):
+            raise refused(path, name, data.reason)
+        yield name, data
+
+
+def _members(path: Path, wanted: Wanted, strict: bool) -> Iterator[tuple[str, bytes]]:
     if path.is_dir():
         try:
             yield from read_folder(path, wanted, strict)
@@ -124,12 +131,12 @@ def is_archive(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             head = file.read(512)
-    except OSError as error:
-        raise UserError(f"{path}: expected a readable file, found: {error.strerror}") from error
+    except OSError:
+        return False
     return bool(_packing(head)) or head[257:262] == b"ustar"
 
 
-def member_names(path: Path) -> list[str]:
+def member_names(path: Path, *, strict: bool = True) -> list[str]:
     """The names of what ``read_members`` would give, in its order, no file's contents read."""
     names: list[str] = []
 
@@ -137,8 +144,8 @@ def member_names(path: Path) -> list[str]:
         names.append(name)
         return False
 
-    for _ in read_members(path, noted):
-        pass
+    for name, _ in read_members(path, noted, strict=strict):
+        names.append(name)  # a folder that cannot be read
     return names
 
 
@@ -158,27 +165,43 @@ def _packing(head: bytes) -> str:
     return next((how for magic, how in _PACKINGS.items() if head.startswith(magic)), "")
 
 
-def _in_tar(
-    path: Path, packing: str, wanted: Callable[[str], bool], strict: bool
-) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(path, f"r:{packing}", tarinfo=_Header, encoding="utf-8") as tar:
+def open_tar(path: Path, packing: str = "") -> tarfile.TarFile:
+    """A tar, of which a broken header is an error."""
+    return tarfile.open(path, f"r:{packing}", tarinfo=_Header, encoding="utf-8")
+
+
+def tar_headers(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The headers of a tar, none kept."""
+    while (header := tar.next()) is not None:
+        tar.members.clear()
+        yield _checked(header)  # again: an extended header may have told another size
+
+
+def _checked(header: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Refuse a size below zero, after which the next header would be this one, for ever."""
+    if header.size < 0 or (header.size > MAX_HEADER and header.type in _NAMES):
+        raise tarfile.ReadError(f"the header {header.name[:100]!r} of {header.size} bytes")
+    return header
+
+
+def _in_tar(path: Path, packing: str, wanted: Wanted, strict: bool) -> Iterator[tuple[str, bytes]]:
+    with open_tar(path, packing) as tar:
         limit = _limit(path)
-        while (header := tar.next()) is not None:
-            tar.members.clear()  # it would keep every header
+        for header in tar_headers(tar):
             _check_growth(path, header.offset_data + header.size, limit)
             name = member_name(path, header.name)
             if header.isdir() or not name or passed_over(name) or not wanted(name):
                 continue
-            why = "" if header.isreg() else "is a link or a device"
-            why = why or (too_large(header.size) if header.size > MAX_BYTES else "")
-            if why and strict:
-                raise refused(path, header.name, why)
-            yield name, Unread(why) if why else tar.extractfile(header).read()
+            if header.isreg():
+                with tar.extractfile(header) as file:
+                    yield name, contents(file, name, header.size, strict)
+            else:
+                yield name, Unread("is a link or a device")
         while tar.fileobj.read(2**20):  # a checksum stands at the end of packed data
             _check_growth(path, tar.fileobj.tell(), limit)
 
 
-def _in_zip(path: Path, wanted: Callable[[str], bool], strict: bool) -> Iterator[tuple[str, bytes]]:
+def _in_zip(path: Path, wanted: Wanted, strict: bool) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         sizes = (header.file_size for header in archive.infolist())
         _check_growth(path, sum(s for s in sizes if s <= MAX_BYTES), _limit(path))
@@ -189,19 +212,13 @@ def _in_zip(path: Path, wanted: Callable[[str], bool], strict: bool) -> Iterator
                 raise refused(path, stored, "has a drive or backslashes in its name")
             if header.is_dir() or not name or passed_over(name) or not wanted(name):
                 continue
-            why = _why_not(header)
-            if why and strict:
-                raise refused(path, stored, why)
-            yield name, Unread(why) if why else archive.read(header)
-
-
-def _why_not(header: zipfile.ZipInfo) -> str:
-    """Why a zip's member is not read; nothing where it is."""
-    if stat.S_IFMT(header.external_attr >> 16) not in {0, stat.S_IFREG}:
-        return "is a link or a device"
-    if header.flag_bits & 1:
-        return "is encrypted"
-    return too_large(header.file_size) if header.file_size > MAX_BYTES else ""
+            if stat.S_IFMT(header.external_attr >> 16) not in {0, stat.S_IFREG}:
+                yield name, Unread("is a link or a device")
+            elif header.flag_bits & 1:
+                yield name, Unread("is encrypted")
+            else:
+                with archive.open(header) as file:
+                    yield name, contents(file, name, header.file_size, strict)
 
 
 def zip_name(header: zipfile.ZipInfo) -> str:

@@ -4,23 +4,31 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
 
+from dah.data.contents import Unread
 from dah.data.formats import FORMATS, HEAD, lacking
-from dah.data.members import Unread
+from dah.data.memory import Memory
+from dah.data.scans import scans
 
 MAX_PIXELS = 89_478_485  # beyond which Pillow warns; of a JPEG, after it was decoded smaller
 MAX_SCANS = 100  # of a progressive JPEG, which usually has 10: each is a pass over all pixels
+PIXEL = 9  # bytes that a decoded pixel takes at the peak: a palette's with transparency
+WIDE_PIXEL = 16  # of 32 bits of grey; and of formats whose library keeps pictures of its own
+WIDE_FORMATS = {"WEBP", "AVIF", "HEIF"}
+MAX_BYTES = PIXEL * MAX_PIXELS  # that decoding one image may take: 768 MiB
+MEMORY = Memory(2**30)  # that all threads may take together for decoding
 _PER_THREAD = 16  # images that a thread decodes between two hand-overs
-_DAMAGE = (
+DAMAGE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -61,7 +69,8 @@ def decode(data: bytes, size: int) -> np.ndarray:
     sRGB uint8 ``(size, size, 3)``.
 
     Raises ``ValueError`` with a short reason where the data are no such image, are truncated or
-    damaged, or would unpack to more than ``MAX_PIXELS``, or pass over them ``MAX_SCANS`` times.
+    damaged, or would unpack to more than ``MAX_PIXELS`` or take more than ``MAX_BYTES``, or have
+    more than ``MAX_SCANS`` passes over the pixels. Waits while others take most of ``MEMORY``.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -98,36 +107,76 @@ def _attempt(data: bytes, size: int) -> Picture | str:
 
 
 def _decode(data: bytes, size: int) -> Picture:
-    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MAX_SCANS:
+    passes = scans(data, MAX_SCANS + 1) if _is_jpeg(data) else []
+    if len(passes) > MAX_SCANS:
         raise ValueError(f"more than {MAX_SCANS} scans")
-    kind = "image"
-    try:
-        with Image.open(BytesIO(data), formats=FORMATS) as image:
-            kind = image.format
-            width, height = image.size
-            image.draft(None, (size, size))  # JPEG: decode at 1/2, 1/4, 1/8 where that suffices
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError
+    with _reasons("image"):
+        image = _opened(data)
+    width, height = image.size
+    image.draft(None, (size, size))  # JPEG: decode at 1/2, 1/4, 1/8 where that suffices
+    needed = _needed(image, width * height, passes)
+    if needed > MAX_BYTES:
+        most = width * height * MAX_BYTES // needed
+        raise ValueError(f"more than {most // 10**6} million pixels")
+    with MEMORY.taken(needed):
+        with _reasons(image.format), image:
             image.load()
             turn = _turn(image)  # of a TIFF, which Pillow turns as it loads it, none
+        square = _square(_plain(image), size)
+        if turn is not None:
+            square = square.transpose(turn)
+        return Picture(np.array(_srgb(square, image.info.get("icc_profile"))), width, height)
+
+
+def _is_jpeg(data: bytes) -> bool:
+    return data.startswith(b"\xff\xd8\xff")
+
+
+def _opened(data: bytes) -> Image.Image:
+    """The image, its header read; of a JPEG the size is not looked at, as it is decoded smaller."""
+    if not _is_jpeg(data):
+        return Image.open(BytesIO(data), formats=FORMATS)
+    try:
+        return JpegImagePlugin.jpeg_factory(BytesIO(data))
+    except DAMAGE as error:
+        raise UnidentifiedImageError from error
+
+
+def _needed(image: Image.Image, pixels: int, passes: Sequence[int]) -> int:
+    """The bytes that decoding takes at its peak, for an image of so many pixels in its file.
+
+    A JPEG of several scans is kept whole: 2 bytes for each sample of each of its layers.
+    """
+    wide = image.format in WIDE_FORMATS or image.mode in {"I", "F"}
+    needed = (WIDE_PIXEL if wide else PIXEL) * image.width * image.height
+    if not passes:
+        return needed
+    sides = [(across, down) for _, across, down, _ in image.layer]
+    largest = max((a for a, _ in sides), default=0) * max((d for _, d in sides), default=0)
+    in_scans = "progressive" in image.info or passes[0] < len(sides)
+    samples = pixels * sum(a * d for a, d in sides) // max(1, largest)
+    return needed + 2 * samples * in_scans
+
+
+@contextmanager
+def _reasons(kind: str) -> Iterator[None]:
+    """Pillow's many errors as ``ValueError`` with a few words."""
+    try:
+        yield
     except UnidentifiedImageError as error:
         raise ValueError(f"not a readable image of {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
         raise ValueError(f"more than {MAX_PIXELS // 10**6} million pixels") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         damage = "truncated" if "truncated" in str(error) else "damaged"
         raise ValueError(f"{damage} {kind} ({type(error).__name__})") from error
-    square = _square(_plain(image), size)
-    if turn is not None:
-        square = square.transpose(turn)
-    return Picture(np.array(_srgb(square, image.info.get("icc_profile"))), width, height)
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
     """How EXIF says to turn; a damaged entry says nothing."""
     try:
         return _TURNS.get(image.getexif().get(_ORIENTATION))
-    except _DAMAGE:
+    except DAMAGE:
         return None
 
 
@@ -142,7 +191,7 @@ def _plain(image: Image.Image) -> Image.Image:
             shades[row] = (of.astype(np.uint32) * 255 + 32767) // 65535
         return Image.fromarray(shades)
     if image.has_transparency_data:
-        return image.convert("RGBA")
+        return image if image.mode == "RGBA" else image.convert("RGBA")
     return image if image.mode in {"RGB", "L", "CMYK"} else image.convert("RGB")
 
 
@@ -170,5 +219,5 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-    except (ImageCms.PyCMSError, *_DAMAGE):
+    except (ImageCms.PyCMSError, *DAMAGE):
         return None

@@ -11,9 +11,9 @@ from dah.artifacts import unwritable
 from dah.data.archives import read_members, write_tar
 from dah.data.download import Progress, check_digest, download, record_digest
 from dah.data.formats import READ, named_image
-from dah.data.members import shown
 from dah.data.places import albums_as_flat, category_of, domain_and_member, plain
 from dah.errors import UserError
+from dah.printable import printable
 
 Places = dict[str, dict[str, tuple[int, int]]]
 
@@ -169,7 +169,7 @@ def _collect(
         if not places:
             seen = "none"
             if elsewhere:
-                seen = f"images in {', '.join(map(shown, sorted(elsewhere)[:5]))[:300]}"
+                seen = f"images in {', '.join(map(printable, sorted(elsewhere)[:5]))[:300]}"
             raise UserError(
                 f"{source}: expected images ({', '.join(READ)}) in {domain}/<category>/, found"
                 f" {seen}; look at dataset.path and domains"

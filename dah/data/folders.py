@@ -5,12 +5,10 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dah.data.formats import HEAD, begins_like_image, named_image
-from dah.data.members import Unread, passed_over, refused
+from dah.data.contents import Unread, contents
+from dah.data.members import passed_over
 from dah.errors import UserError
 
-MAX_BYTES = 512 * 2**20
-NO_IMAGE = "is no image by its name and its first bytes"
 _CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}\Z")  # DVC's cache, wherever it is
 
 
@@ -51,28 +49,19 @@ def _files(
             if whole not in above:  # a link to a folder that it lies in
                 yield from _files(root, f"{name}/", wanted, strict, (*above, whole))
         elif is_folder or wanted(name):
-            data = read_file(path, strict) if inside else Unread(_out_of(path))
-            if strict and isinstance(data, Unread):
-                raise refused(root, name, data.reason)
-            yield name, data
+            yield name, read_file(path, strict) if inside else Unread(_out_of(path))
 
 
 def read_file(path: Path, strict: bool) -> bytes:
-    """A file's bytes; ``Unread`` where it is no file, or too large.
+    """A file's bytes as of ``contents``; ``Unread`` where it is no file.
 
-    Where not `strict`, also where it cannot be read, or is no image by its name and first bytes.
+    Where not `strict`, also where it cannot be read.
     """
     if not path.is_file() and os.path.lexists(path):
         return Unread("is a link to nothing" if path.is_symlink() else "is a device or a folder")
     try:
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_BYTES:
-                return Unread(too_large(size))
-            head = b"" if strict or named_image(path.name) else file.read(HEAD)
-            if head and not begins_like_image(head):
-                return Unread(NO_IMAGE)
-            return head + file.read()
+            return contents(file, path.name, os.fstat(file.fileno()).st_size, strict)
     except OSError as error:
         if strict:
             raise
@@ -81,11 +70,6 @@ def read_file(path: Path, strict: bool) -> bytes:
 
 def _out_of(path: Path) -> str:
     return f"is a link out of the folder, to {os.path.realpath(path)[:200]!r}"
-
-
-def too_large(size: int) -> str:
-    """What to say of a file or member that is no image for its size alone."""
-    return f"has {size >> 20} MiB, where images have at most {MAX_BYTES >> 20} MiB"
 
 
 def ends_inside(root: Path, path: Path) -> bool:

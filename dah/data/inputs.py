@@ -1,11 +1,11 @@
 """The images that a person names: folders, archives, glob patterns and single files."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
-from dah.data.archives import is_archive, member_names, read_members
+from dah.data.archives import Wanted, is_archive, member_names, read_members
 from dah.data.folders import read_file
 from dah.data.members import passed_over
 from dah.errors import UserError
@@ -18,7 +18,7 @@ class Origin:
     path: Path
     names: tuple[str, ...] | None = None
 
-    def members(self, wanted: Callable[[str], bool] = bool) -> Iterator[tuple[str, bytes]]:
+    def members(self, wanted: Wanted = bool) -> Iterator[tuple[str, bytes]]:
         """``(name, bytes)`` of the images that `wanted` says yes to, as ``read_members``.
 
         What is none, or cannot be read, is ``Unread`` and stops nothing. A link that was named is
@@ -28,11 +28,13 @@ class Origin:
             yield from read_members(self.path, wanted, strict=False)
             return
         for name in filter(wanted, self.names):
-            yield name, read_file((self.path / name).resolve(), strict=False)
+            yield name, read_file(self.path / name, strict=False)
 
     def listed(self) -> list[str]:
         """The names of all images, none of them read."""
-        return member_names(self.path) if self.names is None else list(self.names)
+        if self.names is None:
+            return member_names(self.path, strict=False)
+        return list(self.names)
 
 
 def origins(arguments: Sequence[str]) -> list[Origin]:
@@ -64,11 +66,12 @@ def _matches(argument: str) -> list[Path]:
     matches = sorted(
         path
         for path in map(Path, glob(argument, recursive=True))
-        if not any(passed_over(part) and part not in named for part in path.parts)
+        if (path.is_file() or path.is_dir())
+        and not any(passed_over(part) and part not in named for part in path.parts)
     )
     if not matches:
         raise UserError(
             f"{argument}: expected a folder, an archive, an image or a glob pattern, found nothing"
             " of that name"
         )
-    return [path for path in matches if path.is_file()] or [p for p in matches if p.is_dir()]
+    return [path for path in matches if path.is_file()] or matches

@@ -2,14 +2,17 @@
 
 import tarfile
 import zipfile
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
-from dah.data.archives import read_members, zip_name
-from dah.data.folders import MAX_BYTES, ends_inside
+from dah.data.archives import open_tar, read_members, tar_headers, zip_name
+from dah.data.contents import MAX_BYTES
+from dah.data.folders import ends_inside
 from dah.data.members import member_name
 from dah.errors import UserError
 
+_DAMAGE = (OSError, LookupError, RuntimeError, ValueError, zlib.error, zipfile.BadZipFile)
 _KEPT = 8  # archives whose tables of contents stay in memory
 
 
@@ -25,16 +28,18 @@ def read_image(origin: Path, name: str) -> bytes:
     try:
         if origin.is_dir():
             return _in_folder(origin, name)
+        if not origin.is_file():
+            raise UserError(f"{origin}: expected a folder or an archive, found neither")
         if zipfile.is_zipfile(origin):
             return _in_zip(origin, name)
         place = _places(origin, origin.stat().st_mtime_ns).get(name)
-        if place is not None:
+        if place is not None and place[1] <= MAX_BYTES:
             with origin.open("rb") as file:
                 file.seek(place[0])
                 return file.read(place[1])
         for _, data in read_members(origin, name.__eq__):
             return data
-    except (OSError, RuntimeError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise UserError(f"{origin}: the image {name!r} cannot be read: {error}") from error
     raise UserError(f"{origin}: expected the image {name!r}, found none of that name")
 
@@ -43,6 +48,8 @@ def _in_folder(origin: Path, name: str) -> bytes:
     path = origin / name
     if not ends_inside(origin, path) or path.stat().st_size > MAX_BYTES:
         raise UserError(f"{origin}: the image {name!r} is a link out of it or too large")
+    if not path.is_file():
+        raise UserError(f"{origin}: expected the image {name!r}, found a device or a folder")
     return path.read_bytes()
 
 
@@ -58,8 +65,8 @@ def _in_zip(origin: Path, name: str) -> bytes:
 def _places(origin: Path, changed: int) -> dict[str, tuple[int, int]]:
     """Offset and length in bytes of each file of a plain tar; nothing of a packed one."""
     try:
-        with tarfile.open(origin, "r:", encoding="utf-8") as tar:
-            files = ((member_name(origin, member.name), member) for member in tar if member.isreg())
+        with open_tar(origin) as tar:
+            files = ((member_name(origin, m.name), m) for m in tar_headers(tar) if m.isreg())
             return {name: (member.offset_data, member.size) for name, member in files}
     except tarfile.ReadError:
         return {}

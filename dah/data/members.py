@@ -14,15 +14,6 @@ JUNK = {
 }
 
 
-class Unread(bytes):
-    """What stands for the bytes of a file that was not read: none, and the reason in words."""
-
-    def __new__(cls, reason: str) -> "Unread":
-        made = super().__new__(cls)
-        made.reason = reason
-        return made
-
-
 def member_name(archive: Path, stored: str) -> str:
     """A member's name without ``./``; refused where it leads elsewhere or is very long."""
     parts = stored.split("/")
@@ -41,16 +32,6 @@ def passed_over(name: str) -> bool:
 def leads_elsewhere(stored: str) -> bool:
     """Whether a name is one of Windows: a path with a drive or with backslashes."""
     return "\\" in stored or re.match(r"[A-Za-z]:/", stored) is not None
-
-
-def shown(name: str) -> str:
-    """A name for people: what cannot be printed, and bytes that are no UTF-8, are escaped."""
-    return "".join(c if c.isprintable() else _escaped(c) for c in name)
-
-
-def _escaped(character: str) -> str:
-    byte = ord(character) - 0xDC00  # as Python keeps a byte that is no UTF-8
-    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else ascii(character)[1:-1]
 
 
 def refused(path: Path, name: str, why: str) -> UserError:

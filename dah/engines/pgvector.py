@@ -10,7 +10,19 @@ from dah.errors import UserError
 from dah.imagecodes import read_header, read_rows
 
 OLDEST = (0, 7)  # the first pgvector with bit strings
-COLUMNS = "id, folder, name, category, probability, code"
+TYPES = {
+    "id": "bigint",
+    "folder": "text",
+    "name": "text",
+    "category": "text",
+    "probability": "real",
+    "code": "bit",
+}
+ADDRESS = (
+    "--url is no address of a database; expected postgresql://user@host:port/database, in which"
+    " special characters of a password are written as %40 for @ and the like; better leave it out"
+    " and set PGPASSWORD or write it into ~/.pgpass"
+)
 
 
 def psycopg() -> Any:
@@ -31,24 +43,27 @@ def bit_strings(codes: np.ndarray, bits: int) -> list[str]:
 
 
 def load(codes: Path, url: str, table: str) -> int:
-    """Replace a table by the codes of a file, in one transaction, with an HNSW index of them.
+    """Make a table of the codes of a file, in one transaction, with an HNSW index of them.
 
     Columns: id, folder, name, category, probability, ``code bit(d)``, where the first digit of the
-    bit string is bit 0 of the image. Search with ``ORDER BY code <~> B'...' LIMIT 10``. Returns the
-    number of rows. Raises ``UserError`` where the database cannot be reached or lacks pgvector.
+    bit string is bit 0 of the image. Search with ``ORDER BY code <~> B'...' LIMIT 10``. A table of
+    that name with just these columns is replaced, any other left alone. Returns the number of rows.
+    Raises ``UserError`` where there is such another one, or the database cannot be reached or lacks
+    pgvector; no message has the address, in which a password may stand.
     """
     client, header = psycopg(), read_header(codes)
     name = client.sql.Identifier(table)
+    check_address(url)
     try:
         with client.connect(url) as connection:
             check_extension(connection)
+            drop_own(connection, table)
             create = client.sql.SQL(
-                "DROP TABLE IF EXISTS {0}; CREATE TABLE {0} (id bigint PRIMARY KEY, folder text"
-                " NOT NULL, name text NOT NULL, category text NOT NULL, probability real NOT NULL,"
-                " code bit({1}) NOT NULL)"
+                "CREATE TABLE {0} (id bigint PRIMARY KEY, folder text NOT NULL, name text NOT NULL,"
+                " category text NOT NULL, probability real NOT NULL, code bit({1}) NOT NULL)"
             )
             connection.execute(create.format(name, client.sql.Literal(header.bits)))
-            copy = client.sql.SQL(f"COPY {{}} ({COLUMNS}) FROM STDIN").format(name)
+            copy = client.sql.SQL(f"COPY {{}} ({', '.join(TYPES)}) FROM STDIN").format(name)
             count = 0
             with connection.cursor().copy(copy) as stream:
                 for count, row in enumerate(table_rows(codes), start=1):
@@ -59,6 +74,45 @@ def load(codes: Path, url: str, table: str) -> int:
     except client.Error as error:
         reason = str(error).strip().split("\n", 1)[0]
         raise UserError(f"the table {table!r} cannot be written: {reason}") from error
+
+
+def check_address(url: str) -> None:
+    """Raise ``UserError`` where the address is none, or parts of a password look like a host.
+
+    What libpq says of such an address quotes it.
+    """
+    client = psycopg()
+    try:
+        parts = client.conninfo.conninfo_to_dict(url)
+    except client.Error:
+        raise UserError(ADDRESS) from None
+    ports = str(parts.get("port") or "").split(",")
+    quoted = f"{parts.get('host', '')}{parts.get('dbname', '')}" if "://" in url else ""
+    if "@" in quoted or not all(port.isdecimal() or not port for port in ports):
+        raise UserError(ADDRESS)
+
+
+def drop_own(connection: Any, table: str) -> None:
+    """Drop a former table of codes; raise ``UserError`` where something else has its name."""
+    sql = psycopg().sql
+    name = sql.Identifier(table)
+    written = name.as_string(connection)
+    (oid,) = connection.execute("SELECT to_regclass(%s)::oid", (written,)).fetchone()
+    if oid is None:
+        return
+    kind, columns = connection.execute(
+        "SELECT relkind::text, ARRAY(SELECT attname || ' ' || format_type(atttypid, NULL)"
+        " FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped"
+        " ORDER BY attnum) FROM pg_class c WHERE oid = %s",
+        (oid,),
+    ).fetchone()
+    if kind != "r" or columns != [" ".join(column) for column in TYPES.items()]:
+        found = ", ".join(columns) or "no columns"
+        raise UserError(
+            f"the database has something else by the name {table!r}: {found};"
+            " give another name by --table"
+        )
+    connection.execute(sql.SQL("DROP TABLE {}").format(name))
 
 
 def table_rows(path: Path) -> Iterator[tuple[str, str, str, float, str]]:

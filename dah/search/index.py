@@ -1,30 +1,49 @@
 """An index on the disk: a folder with the codes in shards, and what image each code is of."""
 
-import shutil
+import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import numpy as np
 
 from dah.errors import UserError
-from dah.imagecodes import Header, check_model, count_rows, join, read_codes_of, read_header
-from dah.search.kinds import EFFORT, build, read, write
+from dah.imagecodes import (
+    Header,
+    Rows,
+    check_model,
+    count_rows,
+    join,
+    read_codes_of,
+    read_header,
+    rows_at,
+)
+from dah.search.folders import State, replacing_folder, state_of
+from dah.search.kinds import EFFORT, build, read, tune, write
 from dah.tables import read_json, write_json
 
 SHARD = 2**25  # codes: 256 MiB of 64 bits
 CONTENTS = "index.json"
 IMAGES = "images.h5"
+MOST_BYTES = 2**20  # of CONTENTS
+TRIES, PAUSE = 50, 0.02  # seconds between two tries to open an index that is being replaced
 
 
 @dataclass(frozen=True)
 class ImageIndex:
-    """Where an index lies, its kind, how many images its shards hold, and the codes' header."""
+    """One generation of an index, opened: its folder, kind, images in each shard, codes' header.
+
+    ``opened``: the shards; ``files``: what the folder held, by which another generation is told.
+    """
 
     folder: Path
     kind: str
     shards: list[int]
     header: Header
+    opened: tuple[Any, ...] = field(repr=False, compare=False)
+    files: State = field(repr=False, compare=False)
 
     @property
     def images(self) -> Path:
@@ -35,6 +54,11 @@ class ImageIndex:
     def count(self) -> int:
         """The number of images."""
         return sum(self.shards)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this generation is the one that lies in the folder."""
+        return state_of(self.folder) == self.files
 
 
 def build_index(codes: Sequence[Path], folder: Path, kind: str, shard: int = SHARD) -> ImageIndex:
@@ -49,40 +73,93 @@ def build_index(codes: Sequence[Path], folder: Path, kind: str, shard: int = SHA
         raise UserError(f"{folder}: expected no file, or an index to replace; name another")
     if not sum(count_rows(path) for path in codes):
         raise UserError(f"{codes[0]}: expected codes of images, found none; nothing to index")
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        part.mkdir(parents=True)
+    with replacing_folder(folder) as part:
         join(part / IMAGES, headers[0], codes)
         counts = []
         for rows in read_codes_of(part / IMAGES, shard):
             write(build(kind, rows), shard_path(part, len(counts)))
             counts.append(len(rows))
         write_json(part / CONTENTS, {"kind": kind, "shards": counts})
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return ImageIndex(folder, kind, counts, headers[0])
+    return open_index(folder)
 
 
 def open_index(folder: Path) -> ImageIndex:
-    """An index that ``build_index`` wrote; raises ``UserError`` for anything else."""
+    """An index that ``build_index`` wrote, all of one generation, each shard mapped into memory.
+
+    Raises ``UserError`` for anything else.
+    """
+    for _ in range(TRIES):
+        files = state_of(folder)
+        try:
+            found = _opened(folder, files)
+        except UserError:
+            if files and state_of(folder) == files:
+                raise
+        else:
+            if found.is_current:
+                return found
+        if not files and not any(folder.parent.glob(".*.old")):
+            break
+        sleep(PAUSE)  # it is being replaced
+    return _opened(folder, state_of(folder))
+
+
+def _opened(folder: Path, files: State) -> ImageIndex:
     if not (folder / CONTENTS).is_file():
         raise UserError(f"{folder}: expected an index that `python -m dah index` wrote, found none")
+    for path in (folder / CONTENTS, folder / IMAGES):
+        _check_plain(path)
+    if (folder / CONTENTS).stat().st_size > MOST_BYTES:
+        raise UserError(f"{folder / CONTENTS}: expected at most {MOST_BYTES} bytes, found more")
     contents = read_json(folder / CONTENTS)
     kind, shards = contents.get("kind"), contents.get("shards")
-    if kind not in EFFORT or not isinstance(shards, list):
-        raise UserError(f"{folder / CONTENTS}: expected a kind and shards, found {contents}")
-    index = ImageIndex(folder, kind, shards, read_header(folder / IMAGES))
-    if count_rows(index.images) != index.count:
+    counted = isinstance(shards, list) and all(type(n) is int and n > 0 for n in shards)
+    if not isinstance(kind, str) or kind not in EFFORT or not counted or not shards:
+        raise UserError(
+            f"{folder / CONTENTS}: expected a kind and shards, found {str(contents)[:200]}"
+        )
+    header = read_header(folder / IMAGES)
+    if count_rows(folder / IMAGES) != sum(shards):
         raise UserError(f"{folder}: its shards and its {IMAGES} differ in length; index again")
-    return index
+    width = -(-header.bits // 8)
+    opened = tuple(
+        read(kind, shard_path(folder, number), count, width) for number, count in enumerate(shards)
+    )
+    return ImageIndex(folder, kind, shards, header, opened, files)
+
+
+def _check_plain(path: Path) -> None:
+    """Refuse devices and pipes, which have no end."""
+    try:
+        plain = stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        raise UserError(f"{path}: expected a part of an index, found: {error.strerror}") from error
+    if not plain:
+        raise UserError(f"{path}: expected a part of an index, found no plain file")
 
 
 def shard_path(folder: Path, number: int) -> Path:
     """The file of a shard."""
     return folder / f"{number:04}.faiss"
+
+
+def images_at(index: ImageIndex, rows: Sequence[int]) -> tuple[Rows, list[str]]:
+    """The images of the given rows and their predicted categories.
+
+    Raises ``UserError`` where another generation lies in the folder meanwhile.
+    """
+    try:
+        found = rows_at(index.images, rows)
+    except UserError:
+        _check_current(index)
+        raise
+    _check_current(index)
+    return found, [index.header.categories[label] for label in found.labels]
+
+
+def _check_current(index: ImageIndex) -> None:
+    if not index.is_current:
+        raise UserError(f"{index.folder}: it was replaced while it was searched; search again")
 
 
 @dataclass(frozen=True)
@@ -102,7 +179,7 @@ def search(
 ) -> Found:
     """The `k` nearest images of each query, or all within a Hamming distance of `radius`, or both.
 
-    Shards are searched one after the other, each mapped into memory, and their answers merged.
+    Shards are searched one after the other, and their answers merged.
     Queries packed uint8 ``(q, bytes)``; `effort` as in ``EFFORT``. Exact where the kind is flat;
     which of equally distant images are the last of `k` is not defined. Raises ``UserError`` for
     neither `k` nor `radius`, and for `radius` alone on hnsw, which cannot list all.
@@ -111,14 +188,18 @@ def search(
         raise UserError("search needs -k or --radius")
     if k is None and index.kind == "hnsw":
         raise UserError(f"{index.folder}: hnsw cannot list all within a radius; give -k too")
-    effort = EFFORT[index.kind] if effort is None else effort
+    width = -(-index.header.bits // 8)
+    if queries.shape[1] != width:
+        raise UserError(f"{index.folder}: its codes have {width} bytes, not {queries.shape[1]}")
     parts, start = [], 0
-    for number, count in enumerate(index.shards):
-        shard = read(index.kind, shard_path(index.folder, number), effort)
+    for count, shard in zip(index.shards, index.opened, strict=True):
+        tune(index.kind, shard, EFFORT[index.kind] if effort is None else effort)
         if k is None:
             part = _within(shard, queries, radius)
         else:
             part = _nearest(shard, queries, min(k, count), radius)
+        if any(len(rows) and not 0 <= rows.min() <= rows.max() < count for _, rows in part):
+            raise UserError(f"{index.folder}: its shards name images that it lacks; index again")
         parts.append([(distances, rows + start) for distances, rows in part])
         start += count
     merged = [_merged(answers, k) for answers in zip(*parts, strict=True)]

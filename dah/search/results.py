@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dah.encoder import Encoded
-from dah.imagecodes import rows_at
-from dah.search.index import Found, ImageIndex
+from dah.printable import as_cell, printable
+from dah.search.index import Found, ImageIndex, images_at
 from dah.thumbnails import thumbnail_of
 
 PAGE = Template("""<!doctype html>
@@ -65,9 +65,8 @@ def results(
     categories = index.header.categories
     lengths = [len(rows) for rows in found.rows]
     every = np.concatenate([*found.rows, np.empty(0, np.int64)])
-    images = rows_at(index.images, every)
+    images, names = images_at(index, every)
     distances = np.concatenate([*found.distances, np.empty(0, np.int32)]).tolist()
-    names = [categories[label] for label in images.labels]
     columns = distances, every.tolist(), images.origins, images.names, names
     flat = [Neighbour(*row) for row in zip(*columns, images.probabilities.tolist(), strict=True)]
     ends = np.cumsum(lengths)
@@ -90,14 +89,13 @@ def table(found: Sequence[Result]) -> Iterator[str]:
     yield "query\tpredicted\trank\tdistance\timage\tcategory\tprobability"
     for result in found:
         for rank, near in enumerate(result.neighbours, start=1):
-            yield (
-                f"{result.name}\t{result.category}\t{rank}\t{near.distance}\t"
-                f"{Path(near.origin) / near.name}\t{near.category}\t{near.probability:.4f}"
-            )
+            query, image = (result.name, result.category), str(Path(near.origin) / near.name)
+            cells = *query, str(rank), str(near.distance), image, near.category
+            yield "\t".join([*map(as_cell, cells), f"{near.probability:.4f}"])
 
 
 def json_lines(found: Sequence[Result]) -> Iterator[str]:
-    """One JSON object for each query, its code in hexadecimal digits."""
+    """One JSON object for each query, its code in hexadecimal digits, names as they are."""
     for result in found:
         record = {
             "query": str(Path(result.origin) / result.name),
@@ -115,28 +113,42 @@ def json_lines(found: Sequence[Result]) -> Iterator[str]:
                 for rank, near in enumerate(result.neighbours, start=1)
             ],
         }
-        yield json.dumps(record, ensure_ascii=False)
+        text = json.dumps(record, ensure_ascii=False)
+        yield text if text.isascii() or _is_unicode(text) else json.dumps(record)
 
 
-def contact_sheet(index: ImageIndex, found: Sequence[Result]) -> str:
-    """A page that opens without a network: each query and its neighbours, pictures inside."""
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes of a file's name that are no UTF-8
+        return False
+    return True
+
+
+def contact_sheet(index: ImageIndex, found: Sequence[Result], folders: Sequence[Path]) -> str:
+    """A page that opens without a network: each query and its neighbours, pictures inside.
+
+    Pictures that lie elsewhere than in `folders` are left out.
+    """
+
+    def figure(of: Result | Neighbour, what: str) -> str:
+        picture = thumbnail_of(of.origin, of.name, folders)
+        return _figure(picture, of.name, what, of.category, of.probability)
+
     sections = []
     for result in found:
-        query = _figure(result.origin, result.name, "query", result.category, result.probability)
-        near = "".join(
-            _figure(n.origin, n.name, f"distance {n.distance}", n.category, n.probability)
-            for n in result.neighbours
-        )
+        query = figure(result, "query")
+        near = "".join(figure(n, f"distance {n.distance}") for n in result.neighbours)
         sections.append(f"<section>{query}<div>{near}</div></section>")
     about = escape(f"{index.count} images, {index.header.bits} bits, {index.kind}")
     return PAGE.substitute(about=about, sections="\n".join(sections))
 
 
-def _figure(origin: str, name: str, what: str, category: str, probability: float) -> str:
-    picture = thumbnail_of(origin, name)
+def _figure(picture: bytes | None, name: str, what: str, category: str, probability: float) -> str:
+    title = escape(printable(name))
     image = '<div class="absent"></div>'
     if picture is not None:
         data = base64.b64encode(picture).decode()
-        image = f'<img alt="{escape(name)}" src="data:image/jpeg;base64,{data}">'
-    text = f"{escape(what)}<small>{escape(category)} {probability:.2f}</small>"
-    return f'<figure title="{escape(name)}">{image}{text}</figure>'
+        image = f'<img alt="{title}" src="data:image/jpeg;base64,{data}">'
+    text = f"{escape(what)}<small>{escape(printable(category))} {probability:.2f}</small>"
+    return f'<figure title="{title}">{image}{text}</figure>'

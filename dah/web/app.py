@@ -1,55 +1,82 @@
 """The web application: what the page asks for. No request names a file, only rows of an index."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 
 from dah.data.decode import decode
 from dah.encoder import Encoder
 from dah.errors import UserError
-from dah.imagecodes import rows_at
-from dah.search.index import ImageIndex, search
+from dah.imagecodes import Header
+from dah.named import is_allowed, noted
+from dah.printable import printable
+from dah.search.index import ImageIndex, images_at, search
 from dah.thumbnails import thumbnail_of
+from dah.web.guard import Guard, Hosts
+from dah.web.live import LiveIndex, generation
 from dah.web.upload import Refused, check_pixels, received
 
+T = TypeVar("T")
 FILES = {"": "page.html", "page.js": "page.js", "page.css": "page.css"}
-LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
 SHOWN = 5  # categories
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:",
-    "X-Frame-Options": "DENY",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+UPLOADS = 8  # that are received, and kept in memory, at once
 
 Few = Annotated[int, Query(ge=1, le=100)]
 Start = Annotated[int, Query(ge=0)]
+Generation = Annotated[str | None, Query(max_length=32)]
 
 
 def create_app(
-    encoder: Encoder, indexes: Sequence[ImageIndex], hosts: Sequence[str] = LOOPBACK
-) -> FastAPI:
-    """The application for an encoder and indexes of its codes.
+    encoder: Encoder,
+    header: Header,
+    indexes: Sequence[ImageIndex],
+    hosts: Hosts | None = None,
+    folders: Sequence[Path] = (),
+) -> Guard:
+    """The application for an encoder and indexes of its codes, whose header is `header`.
 
-    Requests for other `hosts` are refused, so that no other site's name can be pointed here.
+    Requests for other `hosts` and of other pages are refused. Pictures are those of `folders`, and
+    of those that are noted. A row is that of the generation `of`, where a request names one. All
+    that reads an index, decodes or encodes is done by one thread, in the order of the requests.
     """
     app = FastAPI(title="dah", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
-    names = [index.folder.stem for index in indexes]
+    lives = [LiveIndex(index, header) for index in indexes]
+    worker, receiving = ThreadPoolExecutor(1, "worker"), asyncio.Semaphore(UPLOADS)
+    told: set[str] = set()
 
-    @app.middleware("http")
-    async def secured(
-        request: Request, answer: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        response = await answer(request)
-        response.headers.update(HEADERS)
-        return response
+    async def worked(work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(worker, work)
+
+    async def asked(number: int, row: int, of: str | None, question: Callable[..., T]) -> T:
+        def checked(index: ImageIndex) -> T:
+            if row >= index.count:
+                raise HTTPException(404, "no such image")
+            if of not in {None, generation(index)}:
+                raise HTTPException(409, "the index was replaced; load the page again")
+            return question(index)
+
+        if not 0 <= number < len(lives) or row < 0:
+            raise HTTPException(404, "no such image")
+        return await worked(lambda: lives[number].ask(checked))
+
+    def answer(codes: np.ndarray, k: int) -> dict[str, Any]:
+        return {
+            "bits": encoder.bits,
+            "code": codes[0].tobytes().hex(),
+            "categories": most_probable(encoder, codes),
+            "indexes": [
+                {"name": printable(live.name), **live.ask(lambda index: nearest(index, codes, k))}
+                for live in lives
+            ],
+        }
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> JSONResponse:
@@ -57,57 +84,65 @@ def create_app(
 
     @app.exception_handler(UserError)
     async def failed(request: Request, error: UserError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 500)
+        print(f"dah: {error}", file=sys.stderr)
+        reason = "an index cannot be read; the terminal of serve says why"
+        return JSONResponse({"detail": reason}, 503)
 
-    def row_of(number: int, row: int) -> ImageIndex:
-        if not 0 <= number < len(indexes) or not 0 <= row < indexes[number].count:
-            raise HTTPException(404, "no such image")
-        return indexes[number]
-
-    def told(codes: np.ndarray, k: int) -> dict[str, Any]:
-        return {
-            "bits": encoder.bits,
-            "code": codes[0].tobytes().hex(),
-            "categories": most_probable(encoder, codes),
-            "indexes": [
-                {"name": name, "images": nearest(index, codes, k)}
-                for name, index in zip(names, indexes, strict=True)
-            ],
-        }
+    @app.exception_handler(ClientDisconnect)
+    async def broken_off(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=400)
 
     @app.get("/api/indexes")
-    def listed() -> list[dict[str, Any]]:
-        return [
-            {"name": name, "count": index.count, "kind": index.kind}
-            for name, index in zip(names, indexes, strict=True)
-        ]
+    async def listed() -> list[dict[str, Any]]:
+        return await worked(
+            lambda: [live.ask(described) | {"name": printable(live.name)} for live in lives]
+        )
 
     @app.get("/api/images/{number}")
-    def images(number: int, start: Start = 0, count: Few = 60) -> list[dict[str, Any]]:
-        index = row_of(number, start)
-        numbers = range(start, min(start + count, index.count))
-        return described(index, list(numbers))
+    async def images(
+        number: int, start: Start = 0, count: Few = 60, of: Generation = None
+    ) -> list[dict[str, Any]]:
+        return await asked(number, start, of, lambda index: told_of(
+            index, range(start, min(start + count, index.count))
+        ))  # fmt: skip
 
     @app.get("/api/search/{number}/{row}")
-    def search_row(number: int, row: int, k: Few = 10) -> dict[str, Any]:
-        return told(rows_at(row_of(number, row).images, [row]).codes, k)
+    async def search_row(
+        number: int, row: int, k: Few = 10, of: Generation = None
+    ) -> dict[str, Any]:
+        codes = await asked(number, row, of, lambda index: images_at(index, [row])[0].codes)
+        return await worked(lambda: answer(codes, k))
 
     @app.post("/api/search")
     async def search_upload(request: Request, k: Few = 10) -> dict[str, Any]:
-        data = await received(request.stream())
-        return await asyncio.to_thread(lambda: told(code_of(encoder, data), k))
+        async with receiving:
+            announced = request.headers.get("content-length")
+            data = await received(request.stream(), announced=announced)
+            codes = await worked(lambda: code_of(encoder, data))
+        return await worked(lambda: answer(codes, k))
 
     @app.get("/api/picture/{number}/{row}")
-    def picture(number: int, row: int) -> Response:
-        rows = rows_at(row_of(number, row).images, [row])
-        content = thumbnail_of(rows.origins[0], rows.names[0])
+    async def picture(number: int, row: int, of: Generation = None) -> Response:
+        def shown(index: ImageIndex) -> bytes | None:
+            ((origin, *_), (name, *_), *_), _ = images_at(index, [row])
+            places = [*noted(), *folders]
+            if not is_allowed(origin, places) and origin not in told:
+                told.add(origin)
+                print(
+                    f"dah: pictures of {printable(origin)} are not shown: they were not encoded by"
+                    " this user on this machine; name the folder with --pictures",
+                    file=sys.stderr,
+                )
+            return thumbnail_of(origin, name, places)
+
+        content = await asked(number, row, of, shown)
         if content is None:
-            raise HTTPException(404, "the image is not where it was any more")
+            raise HTTPException(404, "the image is not there, or not in a folder of --pictures")
         return Response(content, media_type="image/jpeg")
 
     for path, file in FILES.items():
         app.add_api_route(f"/{path}", page_file(file), include_in_schema=False)
-    return app
+    return Guard(app, Hosts() if hosts is None else hosts)
 
 
 def page_file(name: str) -> Callable[[], FileResponse]:
@@ -129,21 +164,31 @@ def most_probable(encoder: Encoder, codes: np.ndarray) -> list[dict[str, Any]]:
     """The most probable categories of one code, by eq. 6."""
     shares = encoder.probabilities(codes)[0]
     best = np.argsort(-shares, kind="stable")[:SHOWN]
-    return [{"category": encoder.categories[i], "probability": float(shares[i])} for i in best]
+    names = [printable(encoder.categories[i]) for i in best]
+    return [
+        {"category": name, "probability": float(shares[i])}
+        for name, i in zip(names, best, strict=True)
+    ]
 
 
-def nearest(index: ImageIndex, codes: np.ndarray, k: int) -> list[dict[str, Any]]:
+def described(index: ImageIndex) -> dict[str, Any]:
+    """What an index is."""
+    return {"generation": generation(index), "count": index.count, "kind": index.kind}
+
+
+def nearest(index: ImageIndex, codes: np.ndarray, k: int) -> dict[str, Any]:
     """The images of an index that are nearest to one code, with their Hamming distances."""
     found = search(index, codes, k)
-    rows = described(index, found.rows[0].tolist())
+    rows = told_of(index, found.rows[0].tolist())
     distances = found.distances[0].tolist()
-    return [row | {"distance": d} for row, d in zip(rows, distances, strict=True)]
+    images = [row | {"distance": d} for row, d in zip(rows, distances, strict=True)]
+    return {"generation": generation(index), "images": images}
 
 
-def described(index: ImageIndex, rows: Sequence[int]) -> list[dict[str, Any]]:
+def told_of(index: ImageIndex, rows: Sequence[int]) -> list[dict[str, Any]]:
     """Names and predicted categories; where on the disk an image lies is not told."""
-    found = rows_at(index.images, rows)
-    categories = [index.header.categories[label] for label in found.labels]
-    columns = rows, found.names, categories, found.probabilities.tolist()
+    found, categories = images_at(index, rows)
+    shown = map(printable, found.names), map(printable, categories)
+    columns = rows, *shown, found.probabilities.tolist()
     keys = "row", "name", "category", "probability"
     return [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]

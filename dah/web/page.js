@@ -19,19 +19,19 @@ async function fetched(path, options) {
   return content;
 }
 
-function imageButton(number, image, caption) {
+function imageButton(number, generation, image, caption) {
   const button = element("button", "", "image");
   button.type = "button";
   button.title = image.name;
   const picture = document.createElement("img");
   picture.loading = "lazy";
   picture.alt = image.name;
-  picture.src = `api/picture/${number}/${image.row}`;
+  picture.src = `api/picture/${number}/${image.row}?of=${generation}`;
   button.append(picture, caption);
   button.append(element("small", `${image.category} ${image.probability.toFixed(2)}`));
   button.addEventListener("click", () => {
     window.scrollTo({ top: 0 });
-    ask(picture.src, image.name, () => fetched(`api/search/${number}/${image.row}`));
+    ask(picture.src, image.name, () => fetched(`api/search/${number}/${image.row}?of=${generation}`));
   });
   return button;
 }
@@ -59,11 +59,11 @@ function showCategories(categories) {
 }
 
 function showNeighbours(found) {
-  $("neighbours").replaceChildren(...found.map(({ name, images }, number) => {
+  $("neighbours").replaceChildren(...found.map(({ name, generation, images }, number) => {
     const section = document.createElement("section");
     const row = element("div", "", "row");
     row.append(...images.map((image) =>
-      imageButton(number, image, `distance ${image.distance}`)));
+      imageButton(number, generation, image, `distance ${image.distance}`)));
     section.append(element("h2", `Nearest in ${name}`), row);
     return section;
   }));
@@ -99,9 +99,11 @@ function askFile(file) {
 
 async function showImages() {
   const number = Number($("indexes").value);
-  const { count } = indexes[number];
-  const images = await fetched(`api/images/${number}?start=${start}&count=${PAGE}`);
-  $("images").replaceChildren(...images.map((image) => imageButton(number, image, "")));
+  const { generation, count } = indexes[number];
+  const images = await fetched(
+    `api/images/${number}?start=${start}&count=${PAGE}&of=${generation}`);
+  $("images").replaceChildren(
+    ...images.map((image) => imageButton(number, generation, image, "")));
   $("where").textContent = `${start + 1} to ${start + images.length} of ${count}`;
   $("back").disabled = start === 0;
   $("on").disabled = start + PAGE >= count;

@@ -6,7 +6,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from dah.data.decode import FORMATS
+from dah.data.decode import DAMAGE
+from dah.data.formats import FORMATS
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 50_000_000
@@ -20,14 +21,25 @@ class Refused(Exception):
         self.status = status
 
 
-async def received(stream: AsyncIterator[bytes], limit: int = MAX_BYTES) -> bytes:
-    """The bytes of a request; raises ``Refused`` as soon as they are more than `limit`."""
+async def received(
+    stream: AsyncIterator[bytes], limit: int = MAX_BYTES, announced: str | None = None
+) -> bytes:
+    """The bytes of a request; raises ``Refused`` as soon as they are more than `limit`.
+
+    `announced`: the header Content-Length, by which nothing need be read to refuse it. What was
+    read of an upload that is broken off is let go at once.
+    """
+    if announced is not None and announced.isdecimal() and int(announced) > limit:
+        raise Refused(413, f"the file has more than {limit >> 20} MiB")
     data = bytearray()
-    async for chunk in stream:
-        data += chunk
-        if len(data) > limit:
-            raise Refused(413, f"the file has more than {limit >> 20} MiB")
-    return bytes(data)
+    try:
+        async for chunk in stream:
+            data += chunk
+            if len(data) > limit:
+                raise Refused(413, f"the file has more than {limit >> 20} MiB")
+        return bytes(data)
+    finally:
+        data.clear()  # an exception keeps this frame
 
 
 def check_pixels(data: bytes, limit: int = MAX_PIXELS) -> None:
@@ -42,7 +54,7 @@ def check_pixels(data: bytes, limit: int = MAX_PIXELS) -> None:
                 width, height = image.size
     except Image.DecompressionBombError as error:
         raise Refused(413, f"the image has more than {limit // 10**6} million pixels") from error
-    except (OSError, SyntaxError, ValueError):
+    except DAMAGE:
         return
     if width * height > limit:
         raise Refused(413, f"the image has more than {limit // 10**6} million pixels")

@@ -41,9 +41,9 @@ def archives(kind: str, whole: Sequence[bytes]) -> Attacks:
         }
         return made | {f"the name {n[:20]!r}": lambda n=n: renamed(n) for n in names}
 
-    def member(name: str, type_: bytes = tarfile.REGTYPE, **more: Any) -> bytes:
+    def member(name: str, type_: bytes = tarfile.REGTYPE, size: int = 0, **more: Any) -> bytes:
         header = tarfile.TarInfo(name)
-        header.type, header.linkname = type_, "/etc/passwd"
+        header.type, header.size, header.linkname = type_, size, "/etc/passwd"
         return tar_of([header], **more)
 
     types = {"link": b"2", "hard link": b"1", "device": b"3", "fifo": b"6", "unknown": b"Z"}
@@ -54,6 +54,10 @@ def archives(kind: str, whole: Sequence[bytes]) -> Attacks:
         **{
             f"a size of {s}": lambda s=s: member("a/c/1.png", pax={"size": s, "path": "a/c/2.png"})
             for s in sizes
+        },
+        **{
+            f"a size of {s} in base 256": lambda s=s: member("a/c/1.png", size=s)
+            for s in (-1, -512, -1536, -(2**62), 2**62)
         },
         "sparse": lambda: member(
             "a/c/1.png",
@@ -69,13 +73,72 @@ def archives(kind: str, whole: Sequence[bytes]) -> Attacks:
     }
 
 
-def hdf5(whole: Sequence[bytes]) -> Attacks:
-    """Arrays that are not what or where they seem to be."""
+def content(whole: Sequence[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The attributes and arrays of the first of some HDF5 files."""
     with h5py.File(io.BytesIO(whole[0])) as file:
-        attributes = dict(file.attrs)
-        arrays = {name: file[name][:] for name in file}
-    first = next(name for name in arrays if not name.endswith("id"))
-    ids = next(name for name in arrays if name.endswith("id"))
+        return dict(file.attrs), {name: file[name][:] for name in file}
+
+
+def encoded(whole: Sequence[bytes]) -> Attacks:
+    """Codes of `encode` whose columns do not fit each other."""
+    attributes, arrays = content(whole)
+    count = len(arrays["code"])
+
+    def filled(name: str, value: Any) -> bytes:
+        return hdf5_of(attributes, {**arrays, name: np.full(count, value, arrays[name].dtype)})
+
+    values = {
+        "origin": (-1, count, 2**31 - 1),
+        "label": (-1, len(arrays["categories"]), 2**31 - 1),
+        "probability": (-1, 2, np.nan, np.inf),
+        "name": (b"", b"../../etc/passwd", b"/etc/passwd", b"\xff", b"x" * 5000),
+    }
+    texts = {name: text for name, text in attributes.items() if isinstance(text, bytes)}
+    return {
+        **hdf5(whole, "code", "name"),
+        **{
+            f"{name} {value!r:.40}": lambda n=name, v=value: filled(n, v)
+            for name, several in values.items()
+            for value in several
+        },
+        **{
+            f"{name} of variable length": lambda n=name, t=text: hdf5_of(
+                {**attributes, n: t.decode()}, arrays
+            )
+            for name, text in texts.items()
+        },
+        **{
+            f"no {name}": lambda n=name: hdf5_of(
+                attributes, {key: value for key, value in arrays.items() if key != n}
+            )
+            for name in arrays
+        },
+        "/dev/zero as an image": lambda: hdf5_of(
+            attributes, {**arrays, "origins": np.array([b"/dev"] * 2), "name": [b"zero"] * count}
+        ),
+        "names of variable length": lambda: hdf5_of(
+            attributes, {**arrays, "name": np.array(["x"] * count, object)}
+        ),
+        "2^40 rows of each column": lambda: hdf5_of(
+            attributes,
+            {name: arrays[name] for name in ("categories", "origins")},
+            {
+                name: {"shape": (2**40, *array.shape[1:]), "dtype": array.dtype, "chunks": True}
+                for name, array in arrays.items()
+                if name not in {"categories", "origins"}
+            },
+        ),
+        "a million origins": lambda: hdf5_of(
+            attributes, {**arrays, "origins": np.full(10**6, b"/o")}
+        ),
+    }
+
+
+def hdf5(whole: Sequence[bytes], first: str = "", ids: str = "") -> Attacks:
+    """Arrays that are not what or where they seem to be: the `first`, and that of `ids`."""
+    attributes, arrays = content(whole)
+    first = first or next(name for name in arrays if not name.endswith("id"))
+    ids = ids or next(name for name in arrays if name.endswith("id"))
     array = arrays[first]
 
     def put(name: str, value: Any) -> Callable[[], bytes]:
@@ -117,7 +180,8 @@ def hdf5(whole: Sequence[bytes]) -> Attacks:
         "ids twice": put(ids, np.array([b"a"] * len(arrays[ids]))),
         "ids as numbers": put(ids, np.arange(len(arrays[ids]))),
         "an id too many": put(ids, np.array([b"%d" % i for i in range(len(arrays[ids]) + 1)])),
-        "another kind": attribute("dah", "other"),
+        "another kind": attribute("dah", np.bytes_("other")),
+        "kind of variable length": attribute("dah", str(attributes["dah"], "utf-8")),
         "kind as a number": attribute("dah", 7),
         "kind as a list": attribute("dah", ["features", "images"]),
         "kind as objects": attribute("dah", np.array(["images", "b"], object)),

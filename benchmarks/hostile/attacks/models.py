@@ -93,6 +93,49 @@ def pickles(whole: Sequence[bytes]) -> Attacks:
     return made
 
 
+def encoders(whole: Sequence[bytes]) -> Attacks:
+    """Sizes beyond all, and source codes that are not what they seem to be."""
+    content = torch.load(io.BytesIO(whole[0]), weights_only=True)
+    state, config = content["state"], content["config"]
+
+    def with_config(**changed: Any) -> bytes:
+        return saved({"state": state, "config": {**config, **changed}})
+
+    def with_source(name: str, value: Any) -> bytes:
+        return saved({"state": {**state, f"source.{name}": value}, "config": config})
+
+    def halved() -> bytes:
+        half = {
+            name: value.bfloat16() for name, value in state.items() if value.is_floating_point()
+        }
+        return saved({"state": {**state, **half}, "config": config})
+
+    codes, labels = state["source.codes"], state["source.labels"]
+    sizes = (-1, 0, 7, 27, 5000, 2**31, 2**63, 10**5000, True, 32.0, np.inf, "32", [32], None)
+    categories = (0, None, "mug", [], [1, 2, 3], ["x"] * 10**5, [["mug"]], {"mug": 1})
+    sharpness = (0.0, -1.0, 1025.0, np.nan, np.inf, 10**5000, 1, "1", None)
+    sources = {
+        "labels": [labels - 1, labels + 1, labels[:-1], labels[:, None], labels[:0]],
+        "codes": [codes[:-1], codes[0], codes.long(), codes[:, :0], codes[:0], codes.to("meta")],
+    }
+    sources["labels"] += [labels.float(), labels.bfloat16(), labels[:1].expand(2**40)]
+    sources["codes"] += [codes.float().requires_grad_(), codes[:1].expand(2**40, 1)]
+    return {
+        **{f"size {i}": lambda v=v: with_config(size=v) for i, v in enumerate(sizes)},
+        **{
+            f"categories {i}": lambda v=v: with_config(categories=v)
+            for i, v in enumerate(categories)
+        },
+        **{f"sharpness {i}": lambda v=v: with_config(sharpness=v) for i, v in enumerate(sharpness)},
+        **{
+            f"{name} {i}": lambda n=name, v=value: with_source(n, v)
+            for name, values in sources.items()
+            for i, value in enumerate(values)
+        },
+        "weights of bfloat16": halved,
+    }
+
+
 def matlab(whole: Sequence[bytes]) -> Attacks:
     """MATLAB files of other forms, bombs, nesting."""
 
