@@ -11,6 +11,10 @@ from dah.linalg import as_features
 PERPLEXITY = 30.0
 
 
+class FlatError(ValueError):
+    """A sample that does not vary in the two dimensions of a map."""
+
+
 @dataclass(frozen=True)
 class Embedding:
     """A sample of both domains in the plane.
@@ -41,9 +45,9 @@ def tsne(
     with P from Gaussian neighbourhoods of 30 neighbours, or a third of a smaller sample (van der
     Maaten & Hinton 2008), from the first two principal components on, on one thread: a seed gives
     one picture. `categories` of those that both domains have and up to `per_category` images of
-    each in each domain are drawn by `seed`. Features ``(n, D)``, labels int64 ``(n,)``. Raises
-    ValueError as ``as_features``, where labels do not fit, no category is in both domains, or the
-    sample has no two dimensions to start from.
+    each in each domain are drawn by `seed`. Features ``(n, D)`` of any scale, which does not change
+    the map, labels int64 ``(n,)``. Raises ValueError as ``as_features``, where labels do not fit or
+    no category is in both domains, and ``FlatError`` where the sample has no two dimensions.
     """
     source, target = as_features(source, target)
     for name, X, y in (("source", source, labels_source), ("target", target, labels_target)):
@@ -64,9 +68,11 @@ def tsne(
         _sample(labels, chosen, per_category, rng) for labels in (labels_source, labels_target)
     )
     X = np.concatenate([source[source_rows], target[target_rows]])
-    rank = np.linalg.matrix_rank(X - X[0])
+    X = X - X[0]
+    X /= np.abs(X).max() or 1.0
+    rank = np.linalg.matrix_rank(X)
     if rank < 2:
-        raise ValueError(
+        raise FlatError(
             f"a map needs features that vary in 2 dimensions, found {rank} in {len(X)} images:"
             " pass more images, or features of a layer that tells them apart"
         )

@@ -8,8 +8,7 @@ import numpy as np
 Figures = dict[str, dict[str, float]]
 DomainFigures = dict[str, dict[str, float | str]]
 
-
-LEFT_OUT = "not_finite"
+LEFT_OUT = "not_finite"  # the figure that counts those which are not
 
 
 def by_figure(methods: Mapping[str, Mapping[str, float]]) -> Figures:
@@ -21,13 +20,23 @@ def by_figure(methods: Mapping[str, Mapping[str, float]]) -> Figures:
     figures: Figures = {}
     for method, values in methods.items():
         for figure, value in values.items():
-            if isinstance(value, float) and not math.isfinite(value):
+            if not _is_finite(value):
                 counts = figures.setdefault(LEFT_OUT, {})
                 counts[method] = counts.get(method, 0) + 1
                 continue
             kept = round(value, 6) if isinstance(value, float) else value
             figures.setdefault(figure, {})[method] = kept
     return figures
+
+
+def left_out(methods: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """What ``by_figure`` leaves out, a line for each figure of a method."""
+    return [
+        f"left out, since it is {value}: {figure} of {method}"
+        for method, values in methods.items()
+        for figure, value in values.items()
+        if not _is_finite(value)
+    ]
 
 
 def means(runs: Iterable[Figures]) -> Figures:
@@ -64,3 +73,7 @@ def _gathered(runs: Iterable[Figures]) -> dict[str, dict[str, list[float]]]:
             for method, value in methods.items():
                 values.setdefault(figure, {}).setdefault(method, []).append(value)
     return values
+
+
+def _is_finite(value: float | str) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)

@@ -8,7 +8,7 @@ import numpy as np
 from dah.artifacts import Codes
 from dah.confusion import confusion_of
 from dah.data.tasks import Labels
-from dah.embedding import tsne
+from dah.embedding import FlatError, tsne
 from dah.evaluation import NEAREST
 from dah.hamming import hamming_distances
 
@@ -26,17 +26,14 @@ def illustrations(
     """
     classified = {m: of for m, of in codes.items() if of.probabilities is not None}
     mapped = {m: of for m, of in codes.items() if of.components_target is not None}
+    maps = ((method, domain_points(of, labels[method], seed)) for method, of in mapped.items())
     hashed = next((method for method, of in codes.items() if of.bits), None)
     return {
         "confusion": {
             method: confusion_cells(of, labels[method], categories)
             for method, of in classified.items()
         },
-        "points": {
-            method: domain_points(of, labels[method], seed)
-            for method, of in mapped.items()
-            if of.components_target.shape[1] > 1
-        },
+        "points": {method: points for method, points in maps if points is not None},
         "nearest": {} if hashed is None else {
             hashed: nearest_images(codes[hashed], labels[hashed], NEAREST, seed)
         },
@@ -74,15 +71,20 @@ def nearest_images(codes: Codes, labels: Labels, k: int, seed: int) -> list[dict
     return [image(query) | {"nearest": nearest(of)} for query, of in pairs]
 
 
-def domain_points(codes: Codes, labels: Labels, seed: int) -> dict[str, Any]:
+def domain_points(codes: Codes, labels: Labels, seed: int) -> dict[str, Any] | None:
     """t-SNE of a method's fc7, ten categories (Figures 3b-d), as plain values.
 
     ``source`` and ``target``: lists of points; ``source_labels`` and ``target_labels``: theirs.
-    Raises ValueError as ``tsne``.
+    None where the images that were drawn do not vary in two dimensions. Raises ValueError as
+    ``tsne``.
     """
-    embedding = tsne(
-        codes.components_source, codes.components_target, labels.source, labels.target, seed=seed
-    )
+    sides = codes.components_source, codes.components_target
+    if sides[0].shape[1] < 2:
+        return None
+    try:
+        embedding = tsne(*sides, labels.source, labels.target, seed=seed)
+    except FlatError:
+        return None
     return {
         "source": np.round(embedding.source.astype(float), 3).tolist(),
         "target": np.round(embedding.target.astype(float), 3).tolist(),

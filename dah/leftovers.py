@@ -18,6 +18,7 @@ from dah.storage import Storage
 from dah.tables import write_json
 
 RECORD = "made.json"
+NO_FILES = {None, "letters", "train", "imagenet"}  # of dataset.path and backbone.weights
 
 
 class Found(NamedTuple):
@@ -59,7 +60,7 @@ def refuse_loss(root: Path, data: Path, params: Params) -> Found:
     """
     given = {"dataset.path": params.dataset.path, "backbone.weights": params.backbone.weights}
     for key, path in given.items():
-        output = None if path in {None, "letters", "imagenet"} else _output(root, path, data)
+        output = None if path in NO_FILES else _output(root, path, data)
         if output is not None:
             raise UserError(
                 f"{key}: {path[:200]!r} is, lies in or holds {output}, where the pipeline writes"

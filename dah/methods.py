@@ -45,8 +45,8 @@ def hash_terms(batch: Batch, p: Dah) -> dict[str, Tensor]:
     if target is not None and p.gamma:
         terms["mmd"] = p.gamma * multi_layer_mmd(source, target, p.mmd_estimate, p.mmd_layers)
     if target is not None and p.eta:
-        sides = target.u, source.u, y
-        terms["entropy"] = p.eta * losses.target_entropy(*sides, p.sharpness, batch.categories)
+        entropy = losses.target_entropy(target.u, source.u, y, p.sharpness, batch.categories)
+        terms["entropy"] = p.eta * entropy
     return terms
 
 

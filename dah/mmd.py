@@ -5,8 +5,8 @@
 
 sigma is the median of the squared distances that the estimate uses, a constant for the gradient, so
 that M does not know the unit of its inputs. Both are scalars of the inputs' dtype, differentiable,
-finite for finite inputs, and may be negative. Gretton et al., NIPS 2012, for the estimates; Long et
-al., ICML 2015, for the kernels.
+finite for inputs whose squares are, and may be negative. Gretton et al., NIPS 2012, for the
+estimates; Long et al., ICML 2015, for the kernels.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 OCTAVES = range(-8, 9)
-ROUNDING = 4  # distances below so many units in the last place of the squares are none
 SMALLEST_SIGMA = 1e-30  # of equal activations: 2^8 / sigma must stay finite in float32
 
 
@@ -114,7 +113,8 @@ class _PairDistances(torch.autograd.Function):
         norms = gram.diagonal()
         sums = norms[:, None] + norms
         squared = torch.sub(sums, gram, alpha=2)
-        lost = squared <= ROUNDING * torch.finfo(x.dtype).eps * sums
+        units = 4 + x.shape[1] ** 0.5  # in the last place, more than the products lose
+        lost = squared <= units * torch.finfo(x.dtype).eps * sums
         ctx.save_for_backward(x, lost)
         return squared.masked_fill_(lost, 0)
 

@@ -89,7 +89,7 @@ def page(
         if printed:
             parts.append(f"<p>As published, VGG-F\n{_rows(printed)}")
         if figure == "a_distance":
-            of_tasks = {c.name: c.figures[figure] for c in columns if c.name in tasks}
+            of_tasks = {c.name: c.figures.get(figure, {}) for c in columns if c.name in tasks}
             parts.append(_image("A-distances (Figure 3a)", a_distance_bars(of_tasks)))
     parts.append(f"<h2>Domains</h2>\n<p>{DOMAIN_UNIT}\n{_rows(domain_table(domains))}")
     parts += [

@@ -17,6 +17,7 @@ DOMAIN_TITLES = {
     "largest_image": "largest image",
     "svm_accuracy": "SVM, %",
     "svm_deviation": "\u00b1",
+    LEFT_OUT: "left out, not finite",
 }
 PUBLISHED = {2: "accuracy", 3: "accuracy", 4: "map"}
 DOMAIN_UNIT = "SVM: five-fold accuracy of a linear SVM on fc7 within the domain"

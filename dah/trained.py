@@ -62,7 +62,8 @@ def completed(
         shape, sharpness = {name: config[name] for name in SHAPE}, config["sharpness"]
     except KeyError as error:
         raise UserError(
-            f"{model}: expected a trained network of this project, found a model without {error}"
+            f"{model}: expected a trained network of this project, found a model without {error};"
+            " run `dvc repro`"
         ) from error
     lists = read_lists(folders.lists)
     codes = read_codes(folders.codes)

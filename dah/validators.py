@@ -70,8 +70,8 @@ def embedded_risk(weights: np.ndarray, losses: np.ndarray) -> float:
     """
     weighted = weights * losses
     spread = weights - weights.mean()
-    variance = np.mean(spread**2)
-    eta = -np.mean(spread * weighted) / variance if variance else 0.0
+    equal = np.ptp(weights) <= len(weights) * np.finfo(float).eps * weights.max()
+    eta = 0.0 if equal else -np.mean(spread * weighted) / np.mean(spread**2)
     return float(weighted.mean() + eta * (weights.mean() - 1))
 
 

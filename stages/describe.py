@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from dah.artifacts import read_features
 from dah.datasets import sizes, svm_accuracy
-from dah.figures import by_figure
+from dah.figures import by_figure, left_out
 from dah.params import Params
 from dah.tables import LABELS, SKIPPED, as_integers, read_table, rows_of, write_json
 from stages.command import run
@@ -31,6 +31,8 @@ def main(params: Params, given: Namespace) -> None:
             if accuracy is not None:
                 figures[domain] |= zip(("svm_accuracy", "svm_deviation"), accuracy, strict=True)
     write_json(given.metrics, by_figure(figures))
+    for line in left_out(figures):
+        print(line)
 
 
 if __name__ == "__main__":

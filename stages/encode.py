@@ -13,7 +13,7 @@ from dah.data.tasks import read_lists
 from dah.devices import choose_device, use_threads
 from dah.distributed import is_first
 from dah.encoding import activations, codes_of
-from dah.figures import by_figure
+from dah.figures import by_figure, left_out
 from dah.params import Params
 from dah.tables import write_json
 from dah.validators import validation_figures
@@ -44,6 +44,8 @@ def main(params: Params, given: Namespace) -> None:
             )
     if is_first():
         write_json(given.validation, by_figure(figures))
+        for line in left_out(figures):
+            print(line)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 from dah.artifacts import Codes, read_codes
 from dah.data.tasks import Truth, read_labels, read_lists, read_truth
 from dah.evaluation import accuracy, code_figures, target_figures
-from dah.figures import by_figure, deviations, means
+from dah.figures import by_figure, deviations, left_out, means
 from dah.illustrations import illustrations
 from dah.params import Params
 from dah.retrieval import precision_recall
@@ -63,6 +63,8 @@ def main(params: Params, given: Namespace) -> None:
         if truth.known and not runs:
             pictures = illustrations(codes, labels, len(categories), seed)
         runs.append(figures)
+        for line in left_out(figures):
+            print(f"seed {seed}: {line}")
     of_each = [by_figure(figures) for figures in runs]
     mean = means(by_figure(seedless | figures) for figures in runs)
     deviation = deviations(of_each)

@@ -225,7 +225,6 @@ def test_what_no_task_can_be_made_of_is_refused(labels, per_category, message):
         task_of(*labels, per_category)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_pictures_of_constant_and_scarce_data_are_plain_json():
     """No figure of the report is not a number."""
     for X_source, X_target, y_target in (

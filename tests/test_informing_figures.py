@@ -2,16 +2,19 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from dah.artifacts import Codes
+from dah.data.tasks import Labels
 from dah.domains import domain_error
 from dah.encoding import Activations, principal_components, probabilities
 from dah.evaluation import code_figures
-from dah.figures import LEFT_OUT, by_figure, deviations, means
+from dah.figures import LEFT_OUT, by_figure, deviations, left_out, means
+from dah.illustrations import domain_points
 from dah.report import column_of, text_tables
 from dah.tables import write_json
 from dah.validators import domain_odds, embedded_risk, validation_figures
@@ -67,8 +70,35 @@ def test_figures_of_extreme_runs_are_finite(domains, outputs, sharpness):
     sides = (Activations(*pair) for pair in zip(fc7, u, strict=True))
     figures = validation_figures(codes, *sides, labels, sharpness, 0) | code_figures(codes)
     assert {"domain_error", "embedded_risk", "entropy", "collisions"} <= figures.keys()
+    assert abs(figures["embedded_risk"]) < 80 * 2 * sharpness + 10
     assert LEFT_OUT not in by_figure({"dah": figures})
     assert np.isfinite(principal_components(*fc7)).all()
+
+
+@pytest.mark.parametrize("domains", DOMAINS)
+def test_maps_of_extreme_runs_are_drawn_or_left_out(domains):
+    """Also where one image alone stands out, which the ones that are drawn need not hold."""
+    fc7, labels = DOMAINS[domains], np.arange(40) % 4
+    components = principal_components(*fc7)
+    codes = export(*(OUTPUTS["random"](40) for _ in fc7), fc7, labels, 10.0)
+    sides = {"components_source": components[:40], "components_target": components[40:]}
+    told = Labels(labels, labels, np.arange(40) < 4)
+    points = domain_points(replace(codes, **sides), told, 0)
+    assert points is None or np.isfinite(points["source"]).all()
+
+
+def test_a_map_of_one_point_and_an_outlier_is_left_out():
+    """Whether the outlier is drawn or not."""
+    components = np.zeros((1200, 2), np.float32)
+    components[:600, 0] = 1
+    components[0] = 5, 5
+    labels = np.arange(600) % 4
+    told = Labels(labels, labels, np.arange(600) < 4)
+    sides = components[:600], components[600:]
+    codes = Codes(8, *(np.zeros((600, 1), np.uint8), [str(i) for i in range(600)]) * 2)
+    codes = replace(codes, components_source=sides[0], components_target=sides[1])
+    drawn = [domain_points(codes, told, seed) for seed in range(6)]
+    assert None in drawn
 
 
 def test_odds_are_bounded_by_the_number_of_images():
@@ -81,6 +111,11 @@ def test_odds_are_bounded_by_the_number_of_images():
 
 def test_what_is_not_finite_is_left_out_and_counted(tmp_path):
     """Of each method by itself; the file can be written, means pass over it, the report says it."""
+    odd = {"dah": {"a": 1.0, "b": math.nan}, "itq": {"c": math.inf, "images": 3, "size": "3 x 3"}}
+    assert left_out(odd) == [
+        "left out, since it is nan: b of dah",
+        "left out, since it is inf: c of itq",
+    ]
     runs = [
         by_figure({"dah": {"a": 1.0, "b": math.nan, "c": math.inf}, "itq": {"a": 2.0, "b": 3.0}}),
         by_figure({"dah": {"a": 3.0, "b": 5.0, "c": -math.inf}, "itq": {"a": 2.0, "b": 4.0}}),

@@ -67,6 +67,14 @@ def test_what_was_set_by_hand_stays(params):
     assert load(params).dah.bits == 16
 
 
+@pytest.mark.parametrize("name", ["paper", "office31", "office_home"])
+def test_the_papers_presets_are_to_the_letter(params, name):
+    """Inner products as they are: a sharpness of d; the linear estimate; eta 1."""
+    apply_preset(name, PRESETS, params)
+    dah = load(params).dah
+    assert (dah.sharpness, dah.mmd_estimate, dah.eta) == (dah.bits, "linear", 1)
+
+
 def test_an_unknown_preset_is_answered_with_the_known(params):
     """And nothing is written."""
     with pytest.raises(UserError, match=r"has no preset 'ofice'; it has digits, office31"):

@@ -166,6 +166,8 @@ def test_a_task_without_labels_has_no_column_of_its_own_figures_and_no_picture()
 def test_a_distances_are_drawn():
     """Bars below their table, for the tasks and not for the mean."""
     assert whole({"p-h": {"a_distance": {"dah": 1.5}}}).count("<img") == 1
+    one_alone = {"p-h": {"a_distance": {"dah": 1.5}}, "p-s": {"domain_error": {"dah": 0.2}}}
+    assert whole(one_alone).count("<img") == 1
 
 
 def test_published_figures_stand_below_ours():

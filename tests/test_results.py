@@ -79,6 +79,7 @@ def test_the_contact_sheet_has_every_picture_that_is_still_there(told):
     assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
     assert sum(tag == "figure" for tag, _ in tags) == 7
     assert not any("href" in attributes for _, attributes in tags)
+    assert ("meta", {"name": "viewport", "content": "width=device-width"}) in tags  # for phones
 
 
 NAMES = ["<img src=x onerror=alert(1)>", "=1+1", "a\tb\nc", "\udce9.png", "$x$"]

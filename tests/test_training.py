@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import softplus
 from torch.testing import assert_close
 
-from dah import params
+from dah import losses, params
 from dah.data.augment import as_float, augment, centre_crop, colour_deviation
 from dah.data.batches import SourceBatches, target_batches
 from dah.devices import choose_device, use_precision
@@ -230,6 +230,18 @@ def test_the_softmax_loss_is_the_mean_negative_log_share():
         total -= math.log(math.exp(row[label]) / sum(math.exp(score) for score in row)) / 4
     terms = terms_of("source", batch, DEFAULT.dah, DEFAULT.softmax)
     assert_close(terms["softmax"].item(), total)
+
+
+@pytest.mark.parametrize("method", ["dah", "dah-e", "noda"])
+def test_terms_of_inner_products_are_as_sharp_as_told(method):
+    """The hash loss of every hashing method, and DAH's entropy; SuH trains as noda."""
+    batch, chosen = batch_of(method), replace(DEFAULT.dah, sharpness=3.0)
+    terms = terms_of(method, batch, chosen, DEFAULT.softmax)
+    u, y = batch.source.u, batch.y
+    assert_close(terms["hash"], losses.supervised_hash_loss(u, y, chosen.like_weight, 3.0))
+    if method == "dah":
+        entropy = losses.target_entropy(batch.target.u, u, y, 3.0, batch.categories)
+        assert_close(terms["entropy"], chosen.eta * entropy)
 
 
 @pytest.mark.parametrize("estimate", MK_MMD)

@@ -102,6 +102,13 @@ def test_embedded_risk_by_hand():
     assert_allclose(embedded_risk(np.full(3, 2.0), np.array([0.0, 1.0, 2.0])), 2)
 
 
+@pytest.mark.parametrize("n", [3, 45, 150, 498, 1670])
+def test_embedded_risk_of_equal_weights_has_no_control_variate(n):
+    """Domains that are told apart perfectly: all odds at their bound, whose mean is an ulp off."""
+    losses = RNG.random(n)
+    assert_allclose(embedded_risk(np.full(n, 1 / 105), losses), losses.mean() / 105)
+
+
 def test_embedded_risk_estimates_the_risk_of_the_target():
     """Source N(0, 1), target N(1, 1), loss x^2, exact weights exp(x - 1/2): E_t[x^2] = 2.
 

@@ -68,15 +68,24 @@ def gzip_zeros(kind: bytes, size: int, members: int = 1, after: int = 0) -> byte
     """A tar.gz whose members are `size` zeros each, and zeros after its end."""
     piece = gzip.compress(bytes(PIECE), 9)
 
-    def zeros(count: int) -> bytes:
+    def packed_zeros(count: int) -> bytes:
         return piece * (count // PIECE) + gzip.compress(bytes(count % PIECE), 9)
 
     packed = b""
     for number in range(members):
         header = tarfile.TarInfo(f"a/c/{number}.png")
         header.type, header.size = kind, size
-        packed += gzip.compress(header.tobuf(tarfile.GNU_FORMAT)) + zeros(-(-size // 512) * 512)
-    return packed + gzip.compress(bytes(1024)) + zeros(after)
+        packed += gzip.compress(header.tobuf(tarfile.GNU_FORMAT)) + packed_zeros(
+            -(-size // 512) * 512
+        )
+    return packed + gzip.compress(bytes(1024)) + packed_zeros(after)
+
+
+def zeros(count: int) -> bytes:
+    """Zeros as zlib packs them."""
+    packer = zlib.compressobj(1)
+    pieces = [packer.compress(bytes(min(PIECE, count - i))) for i in range(0, count, PIECE)]
+    return b"".join([*pieces, packer.flush()])
 
 
 def png_of_zeros(side: int, colour: int, depth: int, text: int = 0, profile: int = 0) -> bytes:
@@ -87,11 +96,6 @@ def png_of_zeros(side: int, colour: int, depth: int, text: int = 0, profile: int
             ">I", zlib.crc32(kind + body)
         )  # fmt: skip
 
-    def zeros(count: int) -> bytes:
-        packer = zlib.compressobj(1)
-        pieces = [packer.compress(bytes(min(PIECE, count - i))) for i in range(0, count, PIECE)]
-        return b"".join([*pieces, packer.flush()])
-
     channels = {0: 1, 2: 3, 6: 4}[colour]
     row = 1 + -(-side * channels * depth // 8)
     chunks = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, depth, colour, 0, 0, 0))
@@ -100,6 +104,20 @@ def png_of_zeros(side: int, colour: int, depth: int, text: int = 0, profile: int
     if text:
         chunks += chunk(b"zTXt", b"x\0\0" + zeros(text))
     return b"\x89PNG\r\n\x1a\n" + chunks + chunk(b"IDAT", zeros(row * side)) + chunk(b"IEND", b"")
+
+
+def tiff_of(width: int, height: int, samples: int, data: bytes, following: int = 0) -> bytes:
+    """A TIFF of one strip of 8 bits a sample, deflated, whose next directory is `following`."""
+    start = 8 + 2 + 9 * 12 + 4
+    bits = struct.pack("<4H", *[8] * 4)
+    fields = {
+        256: (4, 1, width), 257: (4, 1, height), 258: (3, samples, start if samples > 2 else 8),
+        259: (3, 1, 8), 262: (3, 1, 2 if samples > 2 else 1), 273: (4, 1, start + len(bits)),
+        277: (3, 1, samples), 278: (4, 1, height), 279: (4, 1, len(data)),
+    }  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, *field) for tag, field in fields.items())
+    directory = struct.pack("<H", len(fields)) + entries + struct.pack("<I", following)
+    return b"II*\0" + struct.pack("<I", 8) + directory + bits + data
 
 
 def jpeg_of_scans(scans: int, side: int) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-TEXT = (".csv", "metrics", "params.yaml", "SHA256")
+TEXT = (".csv", "index.json", "metrics", "params.yaml", "SHA256")
 PACKED = {"encoder", "model", "trunk", "weights", "zip"}
 NUMBERS = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF]
 NUMBERS += [2**31 - 1, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1]

@@ -1,11 +1,12 @@
 """What reads each kind of file in the pipeline, and what may be relied on where it was read."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.hostile.beside import Reader, holds, index, lists
+from benchmarks.hostile.samples import SEARCHES
 from dah import params
 from dah.artifacts import read_codes, read_features, read_images, read_pictures
 from dah.checkpoints import load_network, load_trunk
@@ -14,7 +15,8 @@ from dah.data.archives import read_members
 from dah.data.decode import decode_all
 from dah.data.download import check_digest
 from dah.data.fetch import obtain
-from dah.data.tasks import read_lists, read_truth
+from dah.data.formats import AVIF
+from dah.data.tasks import read_truth
 from dah.encoder import assemble
 from dah.encoder_file import read_encoder
 from dah.errors import UserError
@@ -22,16 +24,11 @@ from dah.imagecodes import count_rows, read_header, read_rows, rows_at
 from dah.networks import build_trunk, load_weights
 from dah.networks.matconvnet import convert_matconvnet
 from dah.presets import apply_preset
+from dah.search.index import CONTENTS, shard_path
+from dah.search.kinds import EFFORT
 from dah.tables import LABELS, as_integers, read_figures, read_table
 
-Reader = Callable[[Path, Path], None]
 PRESETS = Path(__file__).parents[2] / "presets"
-
-
-def holds(claim: bool, what: str) -> None:
-    """Fail the case where something was read that its reader promises not to let through."""
-    if not claim:
-        raise AssertionError(f"read, but {what}")
 
 
 def image(path: Path, _: Path) -> None:
@@ -123,30 +120,6 @@ def archive(path: Path, out: Path) -> None:
         holds(isinstance(found, str) or found.square.shape == (32, 32, 3), "no square")
 
 
-def lists(name: str) -> Reader:
-    """One file of a task's lists beside two whole ones."""
-
-    def read(path: Path, out: Path) -> None:
-        task = path.parent
-        for other, text in (
-            ("categories.csv", "label,category\n0,mug\n1,pen\n2,bike\n"),
-            ("source.csv", "id,label\ns0,0\ns1,1\ns2,2\n"),
-            ("target.csv", "id\nt0\nt1\n"),
-        ):
-            if other != name:
-                (task / other).write_text(text)
-        try:
-            found = read_lists(task)
-        finally:
-            for other in {"categories.csv", "source.csv", "target.csv"} - {name}:
-                (task / other).unlink()
-        labels, ids = set(found.source_labels.tolist()), found.source_ids
-        holds(labels <= set(range(len(found.categories))), "a label has no category")
-        holds(len(set(ids)) == len(ids), "an id stands twice")
-
-    return read
-
-
 def truth(path: Path, _: Path) -> None:
     found = read_truth(path)
     holds(len(found.ids) == len(found.labels) == len(found.is_query), "columns do not fit")
@@ -181,11 +154,14 @@ def checksums(path: Path, out: Path) -> None:
 
 
 READERS: dict[str, Reader] = {
-    **dict.fromkeys(("JPEG", "PNG", "BMP", "GIF", "WebP"), image),
+    **dict.fromkeys(("JPEG", "PNG", "BMP", "GIF", "WebP", "TIFF"), image),
+    **({"AVIF": image} if AVIF else {}),
     "HDF5 images": hdf5_images,
     "HDF5 features": hdf5_features,
     "HDF5 codes": hdf5_codes,
     "HDF5 encoded": hdf5_encoded,
+    **({f"index {kind}": index(kind) for kind in EFFORT} if SEARCHES else {}),
+    **({CONTENTS: index("flat")} if SEARCHES else {}),
     "encoder": encoder,
     "model": model,
     "trunk": trunk,
@@ -213,4 +189,6 @@ def file_name(kind: str) -> str:
     """The name that a file of a kind has while it is read."""
     if "." in kind or kind == "SHA256":
         return kind
+    if kind.startswith("index "):
+        return shard_path(Path(), 0).name
     return f"case{SUFFIXES.get(kind, '')}"

@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,20 @@ from scipy.io import savemat
 
 from dah.artifacts import Codes, write_codes, write_features, write_images
 from dah.checkpoints import write_model
+from dah.data.formats import AVIF
 from dah.data.tasks import Task, write_task
 from dah.encoder_file import EncoderParts, write_encoder
 from dah.imagecodes import Header, Rows, writing
 from dah.networks import build_network, build_trunk
+from dah.search.index import CONTENTS, build_index, shard_path
+from dah.search.kinds import EFFORT
 
 ROOT = Path(__file__).parents[2]
 FILTERS = {"conv1": 11, "conv2": 5, "conv3": 3, "conv4": 3, "conv5": 3, "fc6": 6, "fc7": 1}
 POOLED = ("conv1", "conv2", "conv5")
 STRIDES, PADS = {"conv1": 4}, {"conv2": 2, "conv3": 1, "conv4": 1, "conv5": 1}
 CATEGORIES = ["mug", "pen", "bike"]
+SEARCHES = find_spec("faiss") is not None
 
 
 def written(write: Callable[[Path], None], folder: Path, name: str) -> bytes:
@@ -72,6 +77,15 @@ def images() -> dict[str, list[bytes]]:
             encoded("WEBP", "RGBA", lossless=True),
             encoded("WEBP", save_all=True, append_images=[picture(seed=3)]),
         ],
+        "TIFF": [
+            encoded("TIFF", **extras),
+            encoded("TIFF", "RGBA", compression="tiff_lzw"),
+            encoded("TIFF", "I;16", compression="tiff_adobe_deflate"),
+            encoded("TIFF", "1", compression="group4"),
+            encoded("TIFF", compression="jpeg", save_all=True, append_images=[picture(seed=3)]),
+            encoded("TIFF", "L", big_tiff=True),
+        ],
+        **({"AVIF": [encoded("AVIF"), encoded("AVIF", "RGBA", **extras)]} if AVIF else {}),
     }
 
 
@@ -95,6 +109,18 @@ def encoded_images(path: Path) -> None:
     )
     with writing(path, Header(16, CATEGORIES, "/models/e.pt", "f" * 16)) as append:
         append(rows)
+
+
+def indexes(folder: Path) -> dict[str, list[bytes]]:
+    """The files of an index of those codes: a shard of each kind, and what is said of it."""
+    encoded_images(folder / "i.h5")
+    made: dict[str, list[bytes]] = {}
+    for kind in EFFORT:
+        index = build_index([folder / "i.h5"], folder / "index", kind)
+        made[f"index {kind}"] = [shard_path(index.folder, 0).read_bytes()]
+        if kind == "flat":
+            made[CONTENTS] = [(index.folder / CONTENTS).read_bytes()]
+    return made
 
 
 def stored(folder: Path) -> dict[str, list[bytes]]:
@@ -206,6 +232,7 @@ def samples(folder: Path) -> dict[str, list[bytes]]:
     return {
         **images(),
         **stored(folder),
+        **(indexes(folder) if SEARCHES else {}),
         **archives(),
         "MatConvNet": matconvnet(folder),
         **tables(folder),

@@ -18,6 +18,7 @@ from dah.thumbnails import thumbnail_of
 PAGE = Template("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
 <title>Search by hash codes</title>
 <style>
 body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; color: #222; background: #fff; }
