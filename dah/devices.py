@@ -1,7 +1,14 @@
 """Where networks run, with which precision, and that they do the same there each time."""
 
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
 from threadpoolctl import threadpool_limits
+from torch import nn
 
 from dah.distributed import processes_here
 from dah.errors import UserError
@@ -18,9 +25,13 @@ def choose_device(name: str) -> torch.device:
 def make_repeatable(device: torch.device, seed: int) -> None:
     """Deterministic operators, and new weights of `seed`.
 
-    On a GPU torch warns instead: pooling has no repeatable backward pass there.
+    On a GPU, cuBLAS must be told before its first product how much memory it may work in; and where
+    an operator of some trunk has no repeatable form there, torch warns and names it.
     """
-    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    gpu = device.type == "cuda"
+    if gpu:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=gpu)
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.manual_seed(seed)
 
@@ -33,6 +44,23 @@ def use_precision(name: str) -> None:
     digits = "ieee" if name == "fp32" else "tf32"
     torch.backends.cuda.matmul.fp32_precision = digits
     torch.backends.cudnn.conv.fp32_precision = digits
+
+
+def compiled(network: nn.Module) -> Callable[..., Any]:
+    """`network` by torch.compile, which is not to advise against what ``use_precision`` says."""
+    warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
+    return torch.compile(network)
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """In the block a GPU multiplies float32 matrices exactly, whatever ``use_precision`` says."""
+    matrices = torch.backends.cuda.matmul
+    before, matrices.fp32_precision = matrices.fp32_precision, "ieee"
+    try:
+        yield
+    finally:
+        matrices.fp32_precision = before
 
 
 def use_threads(count: int | None) -> None:

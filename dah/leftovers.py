@@ -18,7 +18,13 @@ from dah.storage import Storage
 from dah.tables import write_json
 
 RECORD = "made.json"
-NO_FILES = {None, "letters", "train", "imagenet"}  # of dataset.path and backbone.weights
+NO_FILES = {
+    None,
+    "letters",
+    "train",
+    "imagenet",
+    "pretrained",
+}  # of dataset.path and backbone.weights
 
 
 class Found(NamedTuple):

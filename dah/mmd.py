@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dah.devices import exact_products
+
 OCTAVES = range(-8, 9)
 SMALLEST_SIGMA = 1e-30  # of equal activations: 2^8 / sigma must stay finite in float32
 
@@ -109,7 +111,8 @@ class _PairDistances(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         x = x - x.mean(dim=0)
-        gram = x @ x.T
+        with exact_products():
+            gram = x @ x.T
         norms = gram.diagonal()
         sums = norms[:, None] + norms
         squared = torch.sub(sums, gram, alpha=2)
@@ -123,7 +126,8 @@ class _PairDistances(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         x, lost = ctx.saved_tensors
         both = (gradient + gradient.T).masked_fill_(lost, 0)
-        return torch.addmm(both.sum(dim=1, keepdim=True) * x, both, x, alpha=-1).mul_(2)
+        with exact_products():
+            return torch.addmm(both.sum(dim=1, keepdim=True) * x, both, x, alpha=-1).mul_(2)
 
 
 class _QuadrupleDistances(torch.autograd.Function):

@@ -57,6 +57,20 @@ def load_tensors(path: Path, expected: str) -> Any:
         raise UserError(f"{path}: expected {expected}, found: {reason}") from error
 
 
+def load_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a ``.safetensors`` file; raises ``UserError`` for anything else."""
+    try:
+        from safetensors import SafetensorError  # noqa: PLC0415 - comes with timm
+        from safetensors.torch import load  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise UserError(f"{path}: needs safetensors; run pip install 'dah[timm]'") from error
+    try:
+        return load(path.read_bytes())
+    except (SafetensorError, *_DAMAGE) as error:
+        reason = str(error)[:300]
+        raise UserError(f"{path}: expected a file of safetensors, found: {reason}") from error
+
+
 def is_weight(value: Any) -> bool:
     """Whether a value is an ordinary tensor of real numbers, neither sparse nor quantized.
 

@@ -11,6 +11,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from dah.data.augment import View
 from dah.data.batches import SourceBatches, target_batches
+from dah.devices import compiled
 from dah.distributed import gather, own_share, processes, shared_over_processes
 from dah.errors import UserError
 from dah.methods import SOFTMAX, Batch, sees_target, terms_of
@@ -65,7 +66,7 @@ class Training:
         self.sgd = optimiser(network, self.critic, options)
         self.forward = shared_over_processes(network)
         if options.compile:
-            self.forward = torch.compile(self.forward)
+            self.forward = compiled(self.forward)
         self.judge = None if self.critic is None else shared_over_processes(self.critic)
         self.steps = options.epochs * -(-len(target) // self.size)
         self.history: list[dict[str, float]] = []

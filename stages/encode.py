@@ -10,7 +10,7 @@ from dah.checkpoints import load_network
 from dah.data.augment import plain_view
 from dah.data.pictures import read_inputs
 from dah.data.tasks import read_lists
-from dah.devices import choose_device, use_threads
+from dah.devices import choose_device, use_precision, use_threads
 from dah.distributed import is_first
 from dah.encoding import activations, codes_of
 from dah.figures import by_figure, left_out
@@ -22,6 +22,7 @@ from stages.processes import run_shared
 
 def main(params: Params, given: Namespace) -> None:
     use_threads(params.train.threads)
+    use_precision(params.train.precision)
     device, finetune = choose_device(params.train.device), params.train.finetune
     lists, domains = read_lists(given.lists), params.domains_of(given.task)
     sharpness = params.dah.sharpness

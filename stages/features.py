@@ -8,7 +8,7 @@ from tqdm import tqdm
 from dah.artifacts import read_images, write_features
 from dah.checkpoints import load_trunk
 from dah.data.augment import centre_crop
-from dah.devices import choose_device, use_threads
+from dah.devices import choose_device, use_precision, use_threads
 from dah.distributed import gather, is_first, own_share
 from dah.params import Params
 from stages.processes import run_shared
@@ -18,6 +18,7 @@ BATCH = {"cpu": 32, "cuda": 256}  # images: beyond 32 a CPU's caches overflow
 
 def main(params: Params, given: Namespace) -> None:
     use_threads(params.train.threads)
+    use_precision(params.train.precision)
     device = choose_device(params.train.device)
     trunk = load_trunk(given.backbone).to(device, memory_format=torch.channels_last).eval()
     images, ids = read_images(given.images)

@@ -209,7 +209,7 @@ def test_a_failed_download_says_what_to_do(tmp_path, monkeypatch):
         load_weights(build_trunk("mobilenet_v2"), "mobilenet_v2", "imagenet")
     with pytest.raises(UserError, match=r"no weights of vgg_f; get https://.*imagenet-vgg-f\.mat"):
         load_weights(torch.nn.Identity(), "vgg_f", "imagenet")
-    with pytest.raises(UserError, match="no ImageNet weights of lenet"):
+    with pytest.raises(UserError, match="no imagenet weights of lenet"):
         load_weights(build_trunk("lenet"), "lenet", "imagenet")
 
 

@@ -19,7 +19,7 @@ class TorchvisionTrunk(nn.Module):
     RGB float ``(n, 3, input_size, input_size)`` in [0, 1], normalised here as its published weights
     expect, to a tuple of float ``(n, width)``: fc6 and fc7 after their rectifiers for AlexNet and
     VGG, the pooled features alone for all others. `model` holds the weights under torchvision's
-    names; `left_out` is the classifier's name. Raises ``UserError`` for any other name.
+    names; `left_out` holds the classifier's name. Raises ``UserError`` for any other name.
     """
 
     def __init__(self, name: str) -> None:
@@ -37,8 +37,9 @@ class TorchvisionTrunk(nn.Module):
             for path, layer in self.model.named_modules()
             if isinstance(layer, nn.Linear)
         ]
-        self.left_out, classifier = linear[-1]
-        self.model.set_submodule(self.left_out, nn.Identity())
+        name, classifier = linear[-1]
+        self.left_out = (name,)
+        self.model.set_submodule(name, nn.Identity())
         if isinstance(self.model, models.AlexNet | models.VGG):
             self.widths = tuple(layer.out_features for _, layer in linear[:-1])
         else:
@@ -51,7 +52,10 @@ class TorchvisionTrunk(nn.Module):
         x = (images - self.mean) / self.deviation
         if not isinstance(self.model, models.AlexNet | models.VGG):
             return (self.model(x),)
-        x = self.model.avgpool(self.model.features(x)).flatten(1)
+        x = self.model.features(x)
+        if tuple(x.shape[2:]) != self.model.avgpool.output_size:  # of smaller images than ours
+            x = self.model.avgpool(x)  # whose gradient does not repeat itself on a GPU
+        x = x.flatten(1)
         activations = []
         for layer in self.model.classifier:
             x = layer(x)

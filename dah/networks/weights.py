@@ -1,37 +1,46 @@
 """Pretrained weights into a trunk, from torchvision's publications or a local file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from dah.errors import UserError
-from dah.tensors import is_weight, load_tensors
+from dah.tensors import is_weight, load_safetensors, load_tensors
 
 LETTERS = Path(__file__).with_name("letters.pt")  # LeNet's, made by backbone.weights: train
+PUBLISHED = "imagenet", "pretrained"  # torchvision's and timm's
 VGG_F_ADDRESS = "https://www.vlfeat.org/matconvnet/models/imagenet-vgg-f.mat"
 
 
 def check_source(name: str, source: str) -> None:
     """Refuse weights that cannot be had, before a network is built.
 
-    Arguments as in ``load_weights``. Raises ``UserError`` where nobody publishes ImageNet weights
-    of that trunk, or there is no such file.
+    Arguments as in ``load_weights``. Raises ``UserError`` where nobody publishes such weights of
+    that trunk, or there is no such file.
     """
-    if source == "imagenet" and name == "vgg_f":
+    if source in PUBLISHED and name == "vgg_f":
         raise UserError(
             f"torchvision publishes no weights of vgg_f; get {VGG_F_ADDRESS} and set"
             " backbone.weights to its path"
         )
-    if source == "imagenet" and name == "lenet":
-        raise UserError("there are no ImageNet weights of lenet; set backbone.weights to letters")
-    if source not in ("imagenet", "letters") and not _is_file(source):
+    if source in PUBLISHED and name == "lenet":
+        raise UserError(f"there are no {source} weights of lenet; set backbone.weights to letters")
+    word = publication(name)
+    if source in PUBLISHED and source != word:
+        raise UserError(f"backbone.weights: {source} is not for {name}; set it to {word}")
+    if source not in (*PUBLISHED, "letters") and not _is_file(source):
         where = f"get {VGG_F_ADDRESS}, or " if name == "vgg_f" else ""
         raise UserError(
             f"backbone.weights: {source[:200]} is not a file; {where}set it to a file of weights"
-            f"{'' if name in ('vgg_f', 'lenet') else ' or to imagenet'}"
+            f"{'' if name in ('vgg_f', 'lenet') else f' or to {word}'}"
         )
+
+
+def publication(name: str) -> str:
+    """What ``backbone.weights`` is for the published weights of a trunk."""
+    return "pretrained" if name.startswith("timm/") else "imagenet"
 
 
 def _is_file(source: str) -> bool:
@@ -44,26 +53,31 @@ def _is_file(source: str) -> bool:
 def load_weights(trunk: nn.Module, name: str, source: str | Path) -> None:
     """Fill a trunk built by ``build_trunk(name)`` with pretrained weights, in place.
 
-    `source` is ``letters``, the weights of ``lenet`` that come with this library, ``imagenet``,
-    torchvision's published weights by download, or a local file: a
-    ``state_dict`` in torchvision's names, with or without the classifier, possibly under the key
-    ``state_dict`` or ``model`` or saved from ``DataParallel``; for ``vgg_f`` also MatConvNet's
-    ``imagenet-vgg-f.mat``. Only tensors are read, never code. Raises ``UserError`` where there is
-    no such download or file, and for missing, unknown, misshapen or non-finite weights.
+    `source` is ``letters``, the weights of ``lenet`` that come with this library; ``imagenet`` or
+    ``pretrained``, a download of what torchvision or timm's hub publishes; or a local file: a
+    ``state_dict`` in the publisher's names, with or without the classifier, possibly under the key
+    ``state_dict`` or ``model`` or saved from ``DataParallel``, or the same as ``.safetensors``; for
+    ``vgg_f`` also MatConvNet's ``imagenet-vgg-f.mat``. Only tensors are read, never code. Raises
+    ``UserError`` where there is no such download or file, and for missing, unknown, misshapen or
+    non-finite weights.
     """
     check_source(name, str(source))
-    if source == "imagenet":
-        state = _published(name)
+    if source in PUBLISHED:
+        state, place = _published(name), f"{source} weights of {name}"
     else:
         state = _read(LETTERS if source == "letters" else Path(source).expanduser(), name)
-    place = f"ImageNet weights of {name}" if source == "imagenet" else str(source)
+        place = str(source)
     model = getattr(trunk, "model", trunk)
-    state = _without_classifier(state, getattr(trunk, "left_out", None))
+    state = _without_classifiers(state, getattr(trunk, "left_out", ()))
     _check(state, model.state_dict(), place, name)
     model.load_state_dict(state, strict=False)
 
 
 def _published(name: str) -> Mapping[str, Tensor]:
+    if name.startswith("timm/"):
+        from dah.networks import timm_trunk  # noqa: PLC0415 - an extra, and slow
+
+        return timm_trunk.published(name)
     from dah.networks.trunks import published  # noqa: PLC0415 - torchvision takes a second
 
     return published(name)
@@ -76,6 +90,8 @@ def _read(path: Path, name: str) -> Mapping[str, Tensor]:
         from dah.networks.matconvnet import convert_matconvnet  # noqa: PLC0415 - only for .mat
 
         return convert_matconvnet(path)
+    if path.suffix == ".safetensors":
+        return load_safetensors(path)
     content = load_tensors(path, "a state_dict of torch")
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
@@ -87,8 +103,9 @@ def _read(path: Path, name: str) -> Mapping[str, Tensor]:
     return {key.removeprefix("module."): value for key, value in content.items()}
 
 
-def _without_classifier(state: Mapping[str, Tensor], left_out: str | None) -> dict[str, Tensor]:
-    return {key: value for key, value in state.items() if not key.startswith(f"{left_out}.")}
+def _without_classifiers(state: Mapping[str, Tensor], left_out: Sequence[str]) -> dict[str, Tensor]:
+    names = tuple(f"{name}." for name in left_out)
+    return {key: value for key, value in state.items() if not key.startswith(names)}
 
 
 def _check(
