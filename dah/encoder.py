@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from dah.codes import pack, unpack
 from dah.data.augment import centre_crop
 from dah.data.decode import Picture, decode_all
 from dah.data.inputs import origins
+from dah.data.pixels import Pixels, listed, pictures
 from dah.data.prefetch import ahead
 from dah.devices import choose_device
 from dah.encoder_file import EncoderParts, encoder_of, is_encoder
@@ -24,6 +26,7 @@ from dah.trained import completed, folders_beside
 
 BATCH = {"cpu": 32, "cuda": 256}  # images
 BATCHES_AHEAD = 2
+Images = str | PathLike | Pixels
 
 
 class Encoded(NamedTuple):
@@ -31,13 +34,21 @@ class Encoded(NamedTuple):
 
     ``names`` of n images; ``codes``: packed uint8 ``(n, ceil(bits / 8))``, bit i of an image in bit
     7 - i % 8 of byte i // 8; ``probabilities`` float32 ``(n, C)`` of the categories by eq. 6;
-    ``failures``: name to reason, the second of two folders' equal names by its whole path.
+    ``failures``: name to reason, the second of two folders' equal names by its whole path. Pictures
+    that are no files are named by their numbers, from 0.
     """
 
     names: list[str]
     codes: np.ndarray
     probabilities: np.ndarray
     failures: dict[str, str]
+
+    def __repr__(self) -> str:
+        width, categories = self.codes.shape[1], self.probabilities.shape[1]
+        return (
+            f"Encoded({len(self.names)} images, codes of {width} bytes, {categories} categories,"
+            f" {len(self.failures)} failures)"
+        )
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,13 @@ class Encoder:
     parts: EncoderParts
     device: torch.device
     fingerprint: str
+
+    def __repr__(self) -> str:
+        trunk, categories = self.parts.shape["trunk"], len(self.categories)
+        return (
+            f"Encoder({trunk}, {self.bits} bits, {categories} categories, squares of"
+            f" {self.parts.size} pixels, on {self.device}, fingerprint {self.fingerprint})"
+        )
 
     @property
     def bits(self) -> int:
@@ -84,18 +102,33 @@ class Encoder:
         for batch in ahead(_chunks(pictures, BATCH[self.device.type]), BATCHES_AHEAD):
             yield self._encoded(batch)
 
-    def encode(self, images: str | Path | Sequence[str | Path]) -> Encoded:
-        """Codes of folders, archives, glob patterns and single images, all of them at once."""
-        given = [images] if isinstance(images, str | Path) else images
+    def encode(self, images: Images | Iterable[Images]) -> Encoded:
+        """Codes of images, all of them at once.
+
+        Paths of folders, archives, glob patterns and single images; or pictures in memory, which
+        are scaled and cut as files are: PIL images, arrays ``(h, w, 3)`` and tensors ``(3, h, w)``
+        or ``(h, w, 3)``, uint8 or floats in [0, 1], and batches ``(n, ...)`` of these. Raises
+        ``UserError`` for others.
+        """
+        given = listed(images)
+        if given and not isinstance(given[0], str | PathLike):
+            prepared = _chunks(pictures(given, self.parts.size), BATCH[self.device.type])
+            return self._joined(("", self._encoded(batch)) for batch in prepared)
         found = origins([str(path) for path in given])
-        batches: list[Encoded] = []
+        return self._joined(
+            (str(origin.path), batch)
+            for origin in found
+            for batch in self.batches(origin.members())
+        )
+
+    def _joined(self, parts: Iterable[tuple[str, Encoded]]) -> Encoded:
+        """All batches as one; each comes with the path of its folder or archive."""
+        batches: list[Encoded] = [self._encoded([])]
         failures: dict[str, str] = {}
-        for origin in found:
-            for batch in self.batches(origin.members()):
-                batches.append(batch)
-                for name, reason in batch.failures.items():
-                    failures[name if name not in failures else str(origin.path / name)] = reason
-        batches = batches or [self._encoded([])]
+        for path, batch in parts:
+            batches.append(batch)
+            for name, reason in batch.failures.items():
+                failures[name if name not in failures else str(Path(path) / name)] = reason
         return Encoded(
             names=[name for batch in batches for name in batch.names],
             codes=np.concatenate([batch.codes for batch in batches]),

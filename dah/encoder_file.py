@@ -1,7 +1,7 @@
 """The one file that a person needs of a training run: a network, its preprocessing, its source."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,12 @@ class EncoderParts:
     of them, which number ``categories``: what eq. 6 compares a code with, at ``sharpness``.
     """
 
-    state: Mapping[str, Tensor]
+    state: Mapping[str, Tensor] = field(repr=False)
     shape: Mapping[str, Any]
     size: int
-    categories: list[str]
-    source_codes: np.ndarray
-    source_labels: np.ndarray
+    categories: list[str] = field(repr=False)
+    source_codes: np.ndarray = field(repr=False)
+    source_labels: np.ndarray = field(repr=False)
     sharpness: float
 
     @property

@@ -77,6 +77,20 @@ def decode(data: bytes, size: int) -> np.ndarray:
         return _decode(data, size).square
 
 
+def prepare(image: Image.Image, size: int) -> np.ndarray:
+    """An image's centre square as of ``decode``; the image is loaded where it was not yet.
+
+    Raises ``ValueError`` with a short reason where it cannot be.
+    """
+    with _reasons(image.format or "image"):
+        image.load()
+        turn = _turn(image)  # of a TIFF, which Pillow turns as it loads it, none
+    square = _square(_plain(image), size)
+    if turn is not None:
+        square = square.transpose(turn)
+    return np.array(_srgb(square, image.info.get("icc_profile")))
+
+
 def decode_all(
     members: Iterable[tuple[str, bytes]], size: int, threads: int | None = None
 ) -> Iterator[tuple[str, Picture | str]]:
@@ -118,14 +132,8 @@ def _decode(data: bytes, size: int) -> Picture:
     if needed > MAX_BYTES:
         most = width * height * MAX_BYTES // needed
         raise ValueError(f"more than {most // 10**6} million pixels")
-    with MEMORY.taken(needed):
-        with _reasons(image.format), image:
-            image.load()
-            turn = _turn(image)  # of a TIFF, which Pillow turns as it loads it, none
-        square = _square(_plain(image), size)
-        if turn is not None:
-            square = square.transpose(turn)
-        return Picture(np.array(_srgb(square, image.info.get("icc_profile"))), width, height)
+    with MEMORY.taken(needed), image:
+        return Picture(prepare(image, size), width, height)
 
 
 def _is_jpeg(data: bytes) -> bool:
