@@ -77,6 +77,17 @@ class Browser:
         found = self.call("element", using="css selector", value=selector)[ELEMENT]
         self.call(f"element/{found}/click")
 
+    def emulate(self, width, scheme):
+        """The width in pixels and the colours, light or dark, that a person's device asks for."""
+
+        def devtools(command, **parameters):
+            self.call("goog/cdp/execute", cmd=f"Emulation.{command}", params=parameters)
+
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        devtools("setEmulatedMedia", features=features)
+        sides = {"width": width, "height": 900, "deviceScaleFactor": 1}
+        devtools("setDeviceMetricsOverride", **sides, mobile=False)
+
     def complaints(self):
         """Errors on the page's console since the last call."""
         return [entry["message"] for entry in self.call("se/log", type="browser")]

@@ -59,7 +59,7 @@ def serving(folder, arguments, state=None):
         )
     with server.stdout:
         try:
-            assert server.stdout.readline() == f"{url} until Ctrl-C\n"
+            assert server.stdout.readline() == f"Open {url} in a browser; Ctrl-C ends serve\n"
             wait_for(lambda: answers(f"{url}/api/indexes"), 120)
             yield url, errors
         finally:

@@ -1,6 +1,7 @@
 """What a search found, as it is told: a table, JSON lines, a page."""
 
 import json
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -80,6 +81,18 @@ def test_the_contact_sheet_has_every_picture_that_is_still_there(told):
     assert sum(tag == "figure" for tag, _ in tags) == 7
     assert not any("href" in attributes for _, attributes in tags)
     assert ("meta", {"name": "viewport", "content": "width=device-width"}) in tags  # for phones
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_the_contact_sheet_names_files_under_their_pictures(told):
+    """The query's too, and how far each neighbour is."""
+    index, found, folder = told
+    captions = re.findall(
+        r"</?[^>]+>([^<]+)<small>(\w+) [0-9.]+</small><small>([^<]+)</small></figure>",
+        contact_sheet(index, found, [folder]),
+    )
+    assert captions[:2] == [("&lt;q&gt;.png", "pen", "query"), ("0.png", "mug", "distance 0")]
+    assert len(captions) == 7
 
 
 NAMES = ["<img src=x onerror=alert(1)>", "=1+1", "a\tb\nc", "\udce9.png", "$x$"]

@@ -25,7 +25,7 @@ from dah.shards import header_of
 for module in ("faiss", "fastapi", "uvicorn"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install 'dah[serve]'")
 
-from dah.web.app import create_app  # noqa: E402
+from dah.web.app import REMEDY, create_app  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -125,14 +125,15 @@ def test_uploads_that_are_no_image_are_told_why(served):
     bomb = io.BytesIO()
     Image.new("1", (9000, 9000)).save(bomb, "PNG")
     for data, status, reason in (
-        (b"no image", 422, "this is not a readable image"),
-        (b"", 422, "this is not a readable image"),
-        (picture(1)[:70], 422, "this is truncated PNG"),
-        (bytes(20 * 2**20 + 1), 413, "the file has more than 20 MiB"),
-        (bomb.getvalue(), 413, "the image has more than 50 million pixels"),
+        (b"no image", 422, "it cannot be read: not a readable image of JPEG, PNG"),
+        (b"", 422, "it cannot be read: not a readable image"),
+        (picture(1)[:70], 422, f"it cannot be read: truncated PNG; {REMEDY}"),
+        (bytes(20 * 2**20 + 1), 413, "the file has more than 20 MiB; make it smaller"),
+        (bomb.getvalue(), 413, "the image has more than 50 million pixels; make it smaller"),
     ):
         response = post(f"{url}/api/search", data)
         assert (response.status_code, response.json()["detail"][: len(reason)]) == (status, reason)
+        assert "Error" not in response.json()["detail"]
 
 
 def test_other_hosts_names_are_refused_and_pages_are_closed(served):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from browser import browser, missing, wait_for
 from encoders import BITS, picture
-from serving import serving, two_indexes
+from serving import NAMES, serving, two_indexes
 
+from dah.commands.serve import told
 from dah.encoder import load_encoder
 
 for module in ("faiss", "fastapi", "uvicorn"):
@@ -71,19 +72,79 @@ def test_a_chosen_file_is_shown_with_its_neighbours(served, window):
     assert window.complaints() == []
 
 
+DRAG = (
+    "const carried = new DataTransfer();"
+    "for (const [name, data] of arguments[2]) carried.items.add("
+    "  new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name));"
+    "if (arguments[2].length === 0) carried.items.add('words', 'text/plain');"
+    "document.querySelector(arguments[1]).dispatchEvent(new DragEvent(arguments[0],"
+    "  { dataTransfer: carried, cancelable: true, bubbles: true }));"
+)
+
+
 @BROWSER
-def test_a_dropped_file_is_searched(window):
-    """What a drop event carries is sent."""
-    window.script(
-        "const bytes = Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0));"
-        "const carried = new DataTransfer();"
-        "carried.items.add(new File([bytes], 'dropped.png', { type: 'image/png' }));"
-        "document.getElementById('drop').dispatchEvent("
-        "  new DragEvent('drop', { dataTransfer: carried, cancelable: true }));",
-        base64.b64encode(picture(6)).decode(),
-    )
-    wait_for(lambda: text(window, "#title") == "dropped.png")
+@pytest.mark.parametrize("place", ["#drop", "h1", "#images", "html"])
+def test_a_file_that_is_dropped_anywhere_is_searched(window, place):
+    """What a drop event carries is sent, wherever on the page; meanwhile the page says so."""
+    files = [[f"over {place}.png", base64.b64encode(picture(6)).decode()]]
+    window.script(DRAG, "dragenter", place, files)
+    assert text(window, "#over") == "Drop the image to search for it"
+    window.script(DRAG, "drop", place, files)
+    wait_for(lambda: text(window, "#title") == f"over {place}.png")
+    assert window.script("return document.getElementById('over').hidden")
     assert window.complaints() == []
+
+
+@BROWSER
+def test_what_is_no_file_is_told_when_it_is_dropped(window):
+    """Words, or a picture of another page without its file."""
+    window.script(DRAG, "dragenter", "h1", [])
+    assert window.script("return document.getElementById('over').hidden")
+    window.script(DRAG, "drop", "h1", [])
+    wait_for(lambda: "save the image as a file first" in text(window, "#message"))
+
+
+@BROWSER
+def test_files_are_named_under_their_pictures(window):
+    """By the last part of the name; the whole of it when the mouse rests there."""
+    captions = window.script(
+        "return [...document.querySelectorAll('#images .image b')].map((b) => b.innerText)"
+    )
+    assert captions == NAMES[:7]
+
+
+@BROWSER
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_reads_in_light_and_in_dark_on_a_phone_and_on_a_desk(served, window, width, scheme):
+    """Nothing is cut off at the right, and every text has a contrast of 4.5 to what is behind."""
+    folder, _ = served
+    name = f"{scheme} {width}.png"
+    (folder / name).write_bytes(picture(width))
+    try:
+        window.emulate(width, scheme)
+        window.type("#file", str(folder / name))
+        wait_for(lambda: text(window, "#title") == name)
+        assert window.script("return document.documentElement.scrollWidth") <= width
+        colours = window.script(
+            "const of = (node, name) => getComputedStyle(node)[name].match(/[0-9.]+/g).map(Number);"
+            "const behind = of(document.body, 'backgroundColor');"
+            "return ['body', '#hex', '.image b', '.image small', '#where'].map((selector) =>"
+            "  [of(document.querySelector(selector), 'color'), behind]);"
+        )
+    finally:
+        window.emulate(1100, "light")
+    assert (luminance(colours[0][1]) < 0.1) == (scheme == "dark")
+    for pair in colours:
+        low, high = sorted(luminance(colour) for colour in pair)
+        assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def luminance(colour):
+    """Of sRGB in 0 ... 255, as WCAG 2 defines it."""
+    shares = [c / 255 for c in colour[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
 
 @BROWSER
@@ -110,5 +171,33 @@ def test_a_file_that_is_no_image_is_told_on_the_page(served, window):
     (folder / "text.png").write_text("no image")
     window.type("#file", str(folder / "text.png"))
     wait_for(lambda: "not a readable image" in text(window, "#message"))
+    assert text(window, "#message").startswith("text.png: it cannot be read: ")
     assert window.script("return document.getElementById('answer').hidden")
     assert loaded(window, "#neighbours") == 0
+
+
+@BROWSER
+def test_failures_are_explained_to_a_person(tmp_path):
+    """A picture that is gone, and a server that was ended: what it means, and what to do."""
+    two_indexes(tmp_path)
+    (tmp_path / "source" / "03.png").unlink()
+    with browser() as window:
+        with serving(tmp_path, ["source.index"]) as (url, _):
+            window.open(url)
+            wait_for(lambda: loaded(window, "#images") == 6)
+            wait_for(lambda: text(window, "#images .none") == "no picture")
+            assert "not there any more" in window.script(
+                "return document.querySelector('#images .none').title"
+            )
+        window.click("#images button")
+        wait_for(lambda: "The server does not answer" in text(window, "#message"))
+        assert "still running in its terminal?" in text(window, "#message")
+
+
+def test_the_server_says_where_the_page_is():
+    """As an address that a browser takes, also where it listens everywhere."""
+    assert told("127.0.0.1", 80) == ["Open http://127.0.0.1:80 in a browser; Ctrl-C ends serve"]
+    assert told("::1", 80)[0].startswith("Open http://[::1]:80 in")
+    here, others = told("0.0.0.0", 8000)
+    assert here.startswith("Open http://127.0.0.1:8000 in a browser")
+    assert others.endswith(":8000; there is no login")

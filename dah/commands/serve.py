@@ -1,6 +1,7 @@
 """Show codes, categories and nearest images on a local web page."""
 
 from pathlib import Path
+from socket import gethostname
 
 from dah.encoder import load_encoder
 from dah.errors import UserError
@@ -35,6 +36,20 @@ def run(
         opened = [open_index(path) for path in indexes]
         header, hosts = header_of(encoder, model), hosts_of(host, allow_host)
         app = create_app(encoder, header, opened, hosts, folders)
-        shown = f"[{host}]" if ":" in host else host
-        print(f"http://{shown}:{listener.getsockname()[1]} until Ctrl-C", flush=True)
+        print("\n".join(told(host, listener.getsockname()[1])), flush=True)
         serve(app, listener)
+
+
+def told(host: str, port: int) -> list[str]:
+    """Where the page is, as a person opens it, and who else can."""
+    everywhere = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+    here = everywhere.get(host, host)
+    lines = [f"Open {address(here, port)} in a browser; Ctrl-C ends serve"]
+    if host in everywhere:
+        lines.append(f"From other machines: {address(gethostname(), port)}; there is no login")
+    return lines
+
+
+def address(host: str, port: int) -> str:
+    """A host's name or number and a port as a browser takes them."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -19,16 +19,24 @@ PAGE = Template("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>Search by hash codes</title>
 <style>
-body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; color: #222; background: #fff; }
+:root { color-scheme: light dark; --text: #222; --faint: #5a5a5a; --ground: #fff; --line: #ddd;
+  --empty: #eee; }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e6e6e6; --faint: #a8a8a8; --ground: #161616; --line: #444; --empty: #333; }
+}
+body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; color: var(--text);
+  background: var(--ground); }
 section { display: grid; grid-template-columns: 144px 1fr; gap: 1rem; padding: 0.8rem 0;
-  border-bottom: 1px solid #ddd; }
+  border-bottom: 1px solid var(--line); }
 section > div { display: flex; flex-wrap: wrap; gap: 0.6rem; }
 figure { margin: 0; width: 128px; overflow-wrap: anywhere; }
 section > figure { font-weight: bold; }
-img, .absent { width: 128px; height: 128px; background: #eee; display: block; }
-small { color: #555; display: block; }
+img, .absent { width: 128px; height: 128px; background: var(--empty); display: block; }
+small { color: var(--faint); display: block; font-weight: normal; }
+@media (max-width: 30rem) { body { margin: 1rem; } section { grid-template-columns: 1fr; } }
 </style>
 <h1>Search by hash codes</h1>
 <p>$about
@@ -151,5 +159,7 @@ def _figure(picture: bytes | None, name: str, what: str, category: str, probabil
     if picture is not None:
         data = base64.b64encode(picture).decode()
         image = f'<img alt="{title}" src="data:image/jpeg;base64,{data}">'
-    text = f"{escape(what)}<small>{escape(printable(category))} {probability:.2f}</small>"
+    file = escape(printable(name.rpartition("/")[2]))
+    told = escape(printable(category))
+    text = f"{file}<small>{told} {probability:.2f}</small><small>{escape(what)}</small>"
     return f'<figure title="{title}">{image}{text}</figure>'

@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.requests import ClientDisconnect
 
 from dah.data.decode import decode
+from dah.data.formats import HEAD, lacking
 from dah.encoder import Encoder
 from dah.errors import UserError
 from dah.imagecodes import Header
@@ -27,6 +28,7 @@ from dah.web.upload import Refused, check_pixels, received
 T = TypeVar("T")
 FILES = {"": "page.html", "page.js": "page.js", "page.css": "page.css"}
 SHOWN = 5  # categories
+REMEDY = "save it again as PNG or JPEG in another program"
 UPLOADS = 8  # that are received, and kept in memory, at once
 
 Few = Annotated[int, Query(ge=1, le=100)]
@@ -156,7 +158,8 @@ def code_of(encoder: Encoder, data: bytes) -> np.ndarray:
     try:
         square = decode(data, encoder.parts.size)
     except ValueError as error:
-        raise Refused(422, f"this is {error}") from error
+        reason = lacking(data[:HEAD]) or str(error).partition(" (")[0]
+        raise Refused(422, f"it cannot be read: {reason}; {REMEDY}") from error
     return encoder.codes(square[None])
 
 

@@ -1,9 +1,18 @@
 "use strict";
 const PAGE = 24;
+const NO_ANSWER = "The server does not answer. Is `python -m dah serve` still running in its terminal?"
+  + " Start it again there, then load this page again.";
+const BUSY = "The server has too much to do just now. Try again in a moment.";
+const NO_FILE = "Nothing to search for was dropped: save the image as a file first, then drop the file.";
+const FOLDER = "That is a folder. Drop one image; `python -m dah encode` takes whole folders.";
+const UNREAD = "the browser cannot read this file. Was it moved, changed or deleted? Choose it again.";
 const $ = (id) => document.getElementById(id);
+const HINT = $("hint").textContent;
+const UNSEEN = "This browser cannot show this kind of image; drop another one, or click here";
 let indexes = [];
 let start = 0;
 let asked = 0;
+let entered = 0;
 
 function element(tag, text, className) {
   const made = document.createElement(tag);
@@ -12,26 +21,50 @@ function element(tag, text, className) {
   return made;
 }
 
-async function fetched(path, options) {
-  const response = await fetch(path, options);
-  const content = await response.json();
-  if (!response.ok) throw new Error(content.detail ?? response.statusText);
-  return content;
+function say(text, wrong) {
+  $("message").textContent = text;
+  $("message").classList.toggle("wrong", Boolean(wrong));
+  if (wrong) $("message").scrollIntoView({ block: "nearest" });
 }
 
-function imageButton(number, generation, image, caption) {
+async function fetched(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new Error(NO_ANSWER);
+  }
+  const content = await response.json().catch(() => ({}));
+  if (response.ok) return content;
+  if (typeof content.detail === "string") throw new Error(content.detail);
+  throw new Error(response.status === 503 ? BUSY
+    : `The server answers with ${response.status} ${response.statusText}; its terminal says more.`);
+}
+
+function noPicture() {
+  const stand = element("span", "no picture", "none");
+  stand.title = "The file is not there any more, or not in a folder of --pictures;"
+    + " the terminal of serve says which.";
+  return stand;
+}
+
+function imageButton(number, generation, image, distance) {
   const button = element("button", "", "image");
   button.type = "button";
   button.title = image.name;
   const picture = document.createElement("img");
+  const source = `api/picture/${number}/${image.row}?of=${generation}`;
   picture.loading = "lazy";
+  picture.draggable = false;
   picture.alt = image.name;
-  picture.src = `api/picture/${number}/${image.row}?of=${generation}`;
-  button.append(picture, caption);
+  picture.addEventListener("error", () => picture.replaceWith(noPicture()));
+  picture.src = source;
+  button.append(picture, element("b", image.name.split("/").pop()));
   button.append(element("small", `${image.category} ${image.probability.toFixed(2)}`));
+  if (distance) button.append(element("small", distance));
   button.addEventListener("click", () => {
     window.scrollTo({ top: 0 });
-    ask(picture.src, image.name, () => fetched(`api/search/${number}/${image.row}?of=${generation}`));
+    ask(source, image.name, () => fetched(`api/search/${number}/${image.row}?of=${generation}`));
   });
   return button;
 }
@@ -69,12 +102,18 @@ function showNeighbours(found) {
   }));
 }
 
+function showQuery(picture) {
+  if ($("query").src.startsWith("blob:")) URL.revokeObjectURL($("query").src);
+  $("query").hidden = !picture;
+  $("query").src = picture;
+  $("hint").textContent = HINT;
+}
+
 async function ask(picture, name, answered) {
   asked += 1;
   const mine = asked;
-  $("query").src = picture;
-  $("query").hidden = false;
-  $("message").textContent = "";
+  showQuery(picture);
+  say(`Searching for ${name} ...`);
   try {
     const answer = await answered();
     if (mine !== asked) return;
@@ -83,18 +122,34 @@ async function ask(picture, name, answered) {
     showCode(answer);
     showNeighbours(answer.indexes);
     $("answer").hidden = false;
+    say("");
   } catch (error) {
     if (mine !== asked) return;
     $("answer").hidden = true;
     $("neighbours").replaceChildren();
-    $("message").textContent = error.message;
+    showQuery("");
+    say(error.message === NO_ANSWER ? NO_ANSWER : `${name}: ${error.message}`, true);
   }
 }
 
 function askFile(file) {
-  if (!file) return;
-  const picture = URL.createObjectURL(file);
-  ask(picture, file.name, () => fetched("api/search", { method: "POST", body: file }));
+  ask(URL.createObjectURL(file), file.name, async () => {
+    await file.slice(0, 1).arrayBuffer().catch(() => { throw new Error(UNREAD); });
+    return fetched("api/search", { method: "POST", body: file });
+  });
+}
+
+function dropped(carried) {
+  const [item] = [...carried.items].filter(({ kind }) => kind === "file");
+  if (!item || !carried.files.length) say(NO_FILE, true);
+  else if (item.webkitGetAsEntry?.()?.isDirectory) say(FOLDER, true);
+  else askFile(carried.files[0]);
+}
+
+function over(change, carried) {
+  if (!carried.types.includes("Files")) return;
+  entered = Math.max(0, entered + change);
+  $("over").hidden = entered === 0;
 }
 
 async function showImages() {
@@ -103,7 +158,7 @@ async function showImages() {
   const images = await fetched(
     `api/images/${number}?start=${start}&count=${PAGE}&of=${generation}`);
   $("images").replaceChildren(
-    ...images.map((image) => imageButton(number, generation, image, "")));
+    ...images.map((image) => imageButton(number, generation, image)));
   $("where").textContent = `${start + 1} to ${start + images.length} of ${count}`;
   $("back").disabled = start === 0;
   $("on").disabled = start + PAGE >= count;
@@ -111,7 +166,7 @@ async function showImages() {
 
 function turn(by) {
   start = Math.max(0, start + by);
-  showImages().catch((error) => { $("message").textContent = error.message; });
+  showImages().catch((error) => say(error.message, true));
 }
 
 async function begin() {
@@ -125,20 +180,26 @@ async function begin() {
 }
 
 $("file").addEventListener("change", (event) => {
-  askFile(event.target.files[0]);
+  if (event.target.files.length) askFile(event.target.files[0]);
   event.target.value = "";
 });
-$("drop").addEventListener("dragover", (event) => {
-  event.preventDefault();
-  $("drop").classList.add("over");
+$("query").addEventListener("error", () => {
+  if ($("query").hidden) return;
+  $("query").hidden = true;
+  $("hint").textContent = UNSEEN;
 });
-$("drop").addEventListener("dragleave", () => $("drop").classList.remove("over"));
-$("drop").addEventListener("drop", (event) => {
+document.addEventListener("dragenter", (event) => {
   event.preventDefault();
-  $("drop").classList.remove("over");
-  askFile(event.dataTransfer.files[0]);
+  over(1, event.dataTransfer);
+});
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("dragleave", (event) => over(-1, event.dataTransfer));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  over(-entered, event.dataTransfer);
+  dropped(event.dataTransfer);
 });
 $("indexes").addEventListener("change", () => { start = 0; turn(0); });
 $("back").addEventListener("click", () => turn(-PAGE));
 $("on").addEventListener("click", () => turn(PAGE));
-begin().catch((error) => { $("message").textContent = error.message; });
+begin().catch((error) => say(error.message, true));

@@ -30,13 +30,13 @@ async def received(
     read of an upload that is broken off is let go at once.
     """
     if announced is not None and announced.isdecimal() and int(announced) > limit:
-        raise Refused(413, f"the file has more than {limit >> 20} MiB")
+        raise Refused(413, f"the file has more than {limit >> 20} MiB; make it smaller")
     data = bytearray()
     try:
         async for chunk in stream:
             data += chunk
             if len(data) > limit:
-                raise Refused(413, f"the file has more than {limit >> 20} MiB")
+                raise Refused(413, f"the file has more than {limit >> 20} MiB; make it smaller")
         return bytes(data)
     finally:
         data.clear()  # an exception keeps this frame
@@ -53,8 +53,12 @@ def check_pixels(data: bytes, limit: int = MAX_PIXELS) -> None:
             with Image.open(BytesIO(data), formats=FORMATS) as image:
                 width, height = image.size
     except Image.DecompressionBombError as error:
-        raise Refused(413, f"the image has more than {limit // 10**6} million pixels") from error
+        raise Refused(
+            413, f"the image has more than {limit // 10**6} million pixels; make it smaller"
+        ) from error
     except DAMAGE:
         return
     if width * height > limit:
-        raise Refused(413, f"the image has more than {limit // 10**6} million pixels")
+        raise Refused(
+            413, f"the image has more than {limit // 10**6} million pixels; make it smaller"
+        )
