@@ -39,23 +39,18 @@ PAGE = Template("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
 <title>Domain adaptive hashing: results</title>
 <style>
-:root { color-scheme: light dark; --text: #222; --faint: #555; --ground: #fff; --line: #ddd; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #e6e6e6; --faint: #a8a8a8; --ground: #161616; --line: #444; }
-}
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-  color: var(--text); background: var(--ground); }
+  color: #222; background: #fff; }
 table { border-collapse: collapse; margin: 0.5rem 0 2rem; display: block; overflow-x: auto; }
-th, td { padding: 0.2rem 0.9rem; text-align: right; border-bottom: 1px solid var(--line); }
+th, td { padding: 0.2rem 0.9rem; text-align: right; border-bottom: 1px solid #ddd; }
 td { white-space: nowrap; }
 th:first-child { text-align: left; }
 td.best { font-weight: bold; }
-img { max-width: 100%; background: #fff; }
-p { margin: 0; color: var(--faint); }
-h2 { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem; }
+img { max-width: 100%; }
+p { margin: 0; color: #555; }
+h2 { margin-top: 3rem; border-top: 1px solid #ddd; padding-top: 1rem; }
 .row { display: flex; flex-wrap: wrap; gap: 0.4rem; margin: 0.5rem 0 1rem; }
 figure { margin: 0; width: 4.6rem; font-size: 0.7rem; line-height: 1.2; overflow-wrap: anywhere; }
 figure img { width: 4.2rem; border: 0.2rem solid #888; display: block; }
