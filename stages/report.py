@@ -4,9 +4,9 @@ from argparse import Namespace
 
 from dah.artifacts import read_pictures, replacing
 from dah.figures import deviations, means
-from dah.page import page
+from dah.report.page import page
 from dah.params import Params
-from dah.report import column_of, text_tables
+from dah.report.tables import column_of, text_tables
 from dah.tables import read_json, write_json
 from stages.command import run
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from dah.figures import means
-from dah.page import page
-from dah.report import column_of, domain_table, figure_table, text_tables
+from dah.report.page import page
+from dah.report.tables import column_of, domain_table, figure_table, text_tables
 
 DOMAINS = {"images": {"hand": 9}, "svm_accuracy": {"hand": 90.0}}
 FIGURES = {"accuracy": {"none": 40.0, "dah": 61.25}, "map": {"dah": 0.5}}

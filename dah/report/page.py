@@ -12,7 +12,7 @@ from PIL import Image
 
 from dah.confusion import Confusion, category_accuracy
 from dah.figures import DomainFigures
-from dah.plots import (
+from dah.report.plots import (
     CONFUSED,
     a_distance_bars,
     confusion_map,
@@ -20,7 +20,7 @@ from dah.plots import (
     precision_recall_curves,
 )
 from dah.printable import printable
-from dah.report import (
+from dah.report.tables import (
     ABSENT,
     DOMAIN_UNIT,
     TITLES,
