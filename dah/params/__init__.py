@@ -3,7 +3,7 @@
 Imports ``dah.errors`` alone. ``Params`` holds a section for each part of the pipeline.
 """
 
-from dah.params.json_schema import json_schema
+from dah.params.json_schema import defaults, json_schema, leaves
 from dah.params.reading import load, parse
 from dah.params.sections import Adapt, Augment, Backbone, Dah, Params, Softmax, Train
 from dah.params.yaml_file import read_yaml
@@ -16,7 +16,9 @@ __all__ = [
     "Params",
     "Softmax",
     "Train",
+    "defaults",
     "json_schema",
+    "leaves",
     "load",
     "parse",
     "read_yaml",
