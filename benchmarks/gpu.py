@@ -101,20 +101,21 @@ def repeats(device: torch.device, given: argparse.Namespace) -> Iterator[Row]:
 
 
 class Pipeline:
-    """The stages of ``office31_finetune`` with a trunk, in a folder of their own, without DVC."""
+    """The stages of ``office31_mobilenet``, all layers of a trunk learning, without DVC."""
 
     def __init__(self, folder: Path, trunk: str, weights: Path, given: argparse.Namespace) -> None:
         self.folder, self.warnings = folder, 0
         folder.mkdir(parents=True)
         path = folder / "params.yaml"
         path.write_bytes((ROOT / "params.yaml").read_bytes())
-        apply_preset("office31_finetune", ROOT / "presets", path)
+        apply_preset("office31_mobilenet", ROOT / "presets", path)
         yaml = YAML()
         content = yaml.load(path)
         content["dataset"] |= {"name": given.dataset, "path": str(given.images.resolve())}
         content["backbone"] |= {"name": trunk, "weights": str(weights.resolve())}
         content["images"]["size"] = STORED.get(trunk, 256)
-        content["train"]["epochs"] = given.epochs
+        content["train"] |= {"epochs": given.epochs, "finetune": "all", "precision": "bf16"}
+        content["train"]["augment"]["flip"] = True
         content["methods"] = ["dah"]
         if given.tasks:
             content["tasks"] = given.tasks
@@ -249,9 +250,19 @@ def shown(row: Row) -> str:
     return "  ".join(f"{name} {value(of)}" for name, of in row.items() if name != "part")
 
 
+def table(record: Path) -> str:
+    """The kept lines as one Markdown table: what was measured of which trunk, and where."""
+    rows = [json.loads(line) for line in record.read_text().splitlines()]
+    lines = ["| part | trunk | measured | on |", "|---|---|---|---|"]
+    for row in rows:
+        part, trunk, place = (row.pop(name) for name in ("part", "trunk", "place"))
+        lines.append(f"| {part} | {trunk} | {shown(row)} | {place} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="+", choices=["speed", "repeat", "office31"])
+    parser.add_argument("parts", nargs="+", choices=["speed", "repeat", "office31", "table"])
     ways = [precision + "+compile" * compiled for precision, compiled in WAYS]
     parser.add_argument("--trunks", nargs="+", default=TRUNKS)
     parser.add_argument("--ways", nargs="+", default=ways, choices=ways)
@@ -269,6 +280,9 @@ def main() -> None:
     given = parser.parse_args()
     if "office31" in given.parts and given.images is None:
         parser.error("office31 needs --images")
+    if given.parts == ["table"]:
+        print(table(given.record))
+        return
     device = choose_device(given.device)
     place = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     print(f"{place}, torch {torch.__version__}", flush=True)

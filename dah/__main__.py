@@ -19,7 +19,7 @@ from dah.predictions import COLUMNS
 from dah.predictions import predictions as target_predictions
 from dah.presets import apply_preset
 from dah.project import project_root
-from dah.report import column_of, text_tables
+from dah.report.tables import column_of, text_tables
 from dah.selection import candidates, candidates_table, choose
 from dah.tables import LABELS, read_figures, read_json, read_table, rows_of
 

@@ -15,7 +15,7 @@ from dah.experiments import (
     without_repeats,
     written,
 )
-from dah.report import ABSENT, aligned, decimals
+from dah.report.tables import ABSENT, aligned, decimals
 
 TARGET = re.compile(r"metrics/(?P<task>[^/]+)\.json")
 MEAN = "summary"

@@ -170,7 +170,7 @@ def assemble(parts: EncoderParts, path: Path, device: str) -> Encoder:
     place = choose_device(device)
     network = parts.network(path)
     if isinstance(getattr(network.trunk, "model", None), torch.nn.Module):
-        network.trunk.model = fold_batch_norms(network.trunk.model)
+        network.trunk.model = fold_batch_norms(network.trunk.model, network.input_size)
     network = network.to(place, memory_format=torch.channels_last)
     return Encoder(network, parts, place, parts.fingerprint())
 

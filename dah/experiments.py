@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dah.errors import UserError
-from dah.schema import read_yaml
+from dah.params import read_yaml
 from dah.tables import read_json
 
 PARAMS = "params.yaml"

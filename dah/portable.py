@@ -49,7 +49,8 @@ class Portable(nn.Module):
         super().__init__()
         self.network = parts.network(path)
         if isinstance(getattr(self.network.trunk, "model", None), nn.Module):
-            self.network.trunk.model = fold_batch_norms(self.network.trunk.model)
+            trunk = self.network.trunk
+            trunk.model = fold_batch_norms(trunk.model, trunk.input_size)
         labels = torch.from_numpy(parts.source_labels)
         members = nn.functional.one_hot(labels, len(parts.categories)).float()
         self.register_buffer("means", members / members.sum(dim=0).clamp_min(1))

@@ -15,7 +15,7 @@ from ruamel.yaml.tokens import CommentToken
 from dah import params
 from dah.artifacts import replacing
 from dah.errors import UserError
-from dah.schema import read_yaml
+from dah.params import read_yaml
 
 DEFAULT = "digits"
 

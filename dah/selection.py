@@ -17,7 +17,7 @@ from dah.experiments import (
     without_repeats,
     written,
 )
-from dah.report import ABSENT, aligned
+from dah.report.tables import ABSENT, aligned
 
 BEST: dict[str, Callable[..., float]] = {
     "domain_error": max,

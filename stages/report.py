@@ -1,12 +1,14 @@
 """Gather the tasks' figures: their means, a page of tables and pictures, tables in the terminal."""
 
 from argparse import Namespace
+from pathlib import Path
 
 from dah.artifacts import read_pictures, replacing
 from dah.figures import deviations, means
-from dah.page import page
 from dah.params import Params
-from dah.report import column_of, text_tables
+from dah.report.facts import facts
+from dah.report.page import page
+from dah.report.tables import column_of, text_tables
 from dah.tables import read_json, write_json
 from stages.command import run
 
@@ -38,7 +40,7 @@ def main(params: Params, given: Namespace) -> None:
         read = read_pictures(given.images / f"{target}.h5", wanted)
         images |= dict(zip(wanted, read, strict=True))
     with replacing(given.page) as part:
-        text = page(columns, records, domains, params.dataset.name, images)
+        text = page(columns, records, domains, params.dataset.name, images, facts(params, Path()))
         part.write_text(text, encoding="utf-8")
     write_json(given.summary, summary)
     print(text_tables(columns, domains))

@@ -118,7 +118,7 @@ def test_folding_leaves_no_batch_norm_and_the_same_function(name):
             ):
                 torch.nn.init.uniform_(values, low, high)
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    folded = fold_batch_norms(model)
+    folded = fold_batch_norms(model, 96)
     assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in folded.modules())
     images = torch.rand(2, 3, 96, 96)
     with torch.inference_mode():
@@ -145,7 +145,7 @@ def test_a_convolution_that_something_else_sees_is_not_folded():
 
     model = Twice().eval()
     x = torch.rand(1, 3, 5, 5)
-    torch.testing.assert_close(fold_batch_norms(model)(x), model(x))
+    torch.testing.assert_close(fold_batch_norms(model, 5)(x), model(x))
 
 
 def test_a_folded_trunk_gives_the_same_codes(tmp_path):

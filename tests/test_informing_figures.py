@@ -15,7 +15,7 @@ from dah.encoding import Activations, principal_components, probabilities
 from dah.evaluation import code_figures
 from dah.figures import LEFT_OUT, by_figure, deviations, left_out, means
 from dah.illustrations import domain_points
-from dah.report import column_of, text_tables
+from dah.report.tables import column_of, text_tables
 from dah.tables import write_json
 from dah.validators import domain_odds, embedded_risk, validation_figures
 

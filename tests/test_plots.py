@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from PIL import Image
 
 from dah.confusion import confusion_of
-from dah.plots import (
+from dah.report.plots import (
     COLOURS,
     a_distance_bars,
     confusion_map,

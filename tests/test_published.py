@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from ruamel.yaml import YAML
 
-from dah.published import TABLES, published
+from dah.report.published import TABLES, published
 
 PRESETS = Path(__file__).parents[1] / "presets"
 AVERAGES = {

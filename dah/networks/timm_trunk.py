@@ -38,7 +38,7 @@ class TimmTrunk(nn.Module):
             raise UserError(f"{name} looks at {config['input_size']}, not at squares of RGB")
         for colour, values in (("mean", config["mean"]), ("deviation", config["std"])):
             self.register_buffer(colour, torch.tensor(values).view(3, 1, 1), persistent=False)
-        self.widths = (self.model.num_features,)
+        self.widths = (getattr(self.model, "head_hidden_size", None) or self.model.num_features,)
         classifier = self.model.pretrained_cfg.get("classifier") or ()
         self.left_out = (classifier,) if isinstance(classifier, str) else tuple(classifier)
 

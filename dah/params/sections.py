@@ -1,46 +1,52 @@
-"""``params.yaml`` as frozen dataclasses; every mistake in it is refused here, by its key's name."""
+"""``params.yaml`` as frozen dataclasses: which keys there are, and what they may be."""
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, Strict
+from pydantic.dataclasses import dataclass
 
 from dah.errors import UserError
-from dah.schema import Above, AtLeast, AtMost, read_as, read_yaml
 
-Count = Annotated[int, AtLeast(1)]
-Weight = Annotated[float, AtLeast(0)]
-Positive = Annotated[float, Above(0)]
-Seed = Annotated[int, AtLeast(0), AtMost(2**32 - 1)]
-Share = Annotated[float, AtLeast(0), AtMost(1)]
+SECTION = ConfigDict(extra="forbid", allow_inf_nan=False)
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Text = Annotated[str, Strict()]
+Switch = Annotated[bool, Strict()]
+Count = Annotated[Whole, Field(ge=1)]
+Weight = Annotated[Number, Field(ge=0)]
+Positive = Annotated[Number, Field(gt=0)]
+Seed = Annotated[Whole, Field(ge=0, le=2**32 - 1)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Names = tuple[Text, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Dataset:
     name: Literal["digits", "office31", "office_home", "folder"]
-    path: str | None
+    path: Text | None
     seed: Seed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Images:
-    size: Annotated[int, AtLeast(8), AtMost(4096)]
+    size: Annotated[Whole, Field(ge=8, le=4096)]
     on_error: Literal["stop", "skip"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Backbone:
-    name: str
-    weights: str
+    name: Text
+    weights: Text
     epochs: Count
     seed: Seed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Dah:
-    bits: Annotated[int, AtLeast(1), AtMost(1024)]
+    bits: Annotated[Whole, Field(ge=1, le=1024)]
     samples_per_class: Count
-    sharpness: Annotated[float, Above(0), AtMost(1024)]
+    sharpness: Annotated[Number, Field(gt=0, le=1024)]
     gamma: Weight
     mmd_estimate: Literal["quadratic", "linear"]
     mmd_layers: Count
@@ -49,7 +55,7 @@ class Dah:
     quantization: Weight
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Softmax:
     learning_rate: Positive
     final_learning_rate: Positive
@@ -57,57 +63,57 @@ class Softmax:
     adversary: Weight
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Augment:
-    aspect: Annotated[float, AtLeast(1), AtMost(4)]
-    flip: bool
+    aspect: Annotated[Number, Field(ge=1, le=4)]
+    flip: Switch
     colour: Share
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Train:
     epochs: Count
     learning_rate: Positive
     final_learning_rate: Positive
     finetune: Literal["all", "head"]
-    bottleneck: Annotated[int, AtLeast(1), AtMost(65536)]
+    bottleneck: Annotated[Whole, Field(ge=1, le=65536)]
     trunk_factor: Share
-    momentum: Annotated[float, AtLeast(0), AtMost(0.999)]
+    momentum: Annotated[Number, Field(ge=0, le=0.999)]
     weight_decay: Weight
     clip: Positive | None
     augment: Augment
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["fp32", "tf32", "bf16"]
-    compile: bool
-    threads: Annotated[int, AtLeast(1), AtMost(1024)] | None
-    processes: Annotated[int, AtLeast(1), AtMost(64)]
+    compile: Switch
+    threads: Annotated[Whole, Field(ge=1, le=1024)] | None
+    processes: Annotated[Whole, Field(ge=1, le=64)]
     seeds: tuple[Seed, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Gfk:
     dim: Count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Tca:
     dim: Count
     mu: Positive
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Coral:
     ridge: Positive
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Jda:
     dim: Count
     mu: Positive
     rounds: Count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Adapt:
     gfk: Gfk
     tca: Tca
@@ -115,7 +121,7 @@ class Adapt:
     jda: Jda
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SECTION)
 class Params:
     """The whole of ``params.yaml``; the file's comments say what each key does.
 
@@ -124,8 +130,8 @@ class Params:
     """
 
     dataset: Dataset
-    domains: tuple[str, ...]
-    tasks: tuple[str, ...]
+    domains: Names
+    tasks: Names
     methods: tuple[Literal["dah", "dah-e", "noda", "source", "dan", "dann"], ...]
     unsupervised: tuple[Literal["itq", "kmeans", "ba", "bdnn"], ...]
     oracles: tuple[Literal["suh"], ...]
@@ -187,20 +193,3 @@ class Params:
             shown = " and ".join(f"{source!r} to {target!r}" for source, target in readings)
             raise UserError(f"tasks: {task!r} could be {shown}; rename a domain")
         return readings[0]
-
-
-def load(path: Path) -> Params:
-    """Read and validate a parameter file.
-
-    Raises ``UserError``, one line that names the file and the key, for a missing or unreadable
-    file, an unknown or missing key, a wrong type and a value out of range.
-    """
-    return parse(read_yaml(path), path)
-
-
-def parse(content: Any, path: Path) -> Params:
-    """The content of the parameter file `path`; raises ``UserError`` as ``load`` does."""
-    try:
-        return read_as(Params, content)
-    except UserError as error:
-        raise UserError(f"{path}: {str(error)[:500]}") from error

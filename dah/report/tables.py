@@ -6,7 +6,7 @@ from typing import Any
 
 from dah.evaluation import NEAREST, ORACLES
 from dah.figures import LEFT_OUT, DomainFigures, Figures
-from dah.published import TABLES, published
+from dah.report.published import TABLES, published
 
 DOMAIN_TITLES = {
     "images": "images",
