@@ -4,13 +4,14 @@ import csv
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from contextlib import chdir, nullcontext
 from io import TextIOWrapper
 from pathlib import Path
 
 from dah import params
 from dah.artifacts import read_codes, unwritable
-from dah.commands.arguments import add_commands
+from dah.commands.arguments import Version, add_commands
 from dah.comparison import experiments_table
 from dah.data.tasks import read_lists
 from dah.errors import UserError
@@ -19,23 +20,29 @@ from dah.predictions import COLUMNS
 from dah.predictions import predictions as target_predictions
 from dah.presets import apply_preset
 from dah.project import project_root
+from dah.report.headline import headline
 from dah.report.tables import column_of, text_tables
 from dah.selection import candidates, candidates_table, choose
 from dah.tables import LABELS, read_figures, read_json, read_table, rows_of
 
+ABOUT = "What dvc repro found, and codes of your own images. COMMAND --help says more of each."
 DATA = Path("data")
 METRICS = Path("metrics")
 PARAMS = Path("params.yaml")
 PRESETS = Path("presets")
 
 
-def results() -> None:
-    """Print the tables of the last run."""
+def results(every: bool = False) -> None:
+    """Print the results of the last run: accuracy and mAP, or all tables."""
     summary = read_figures(METRICS / "summary.json")
     tasks = {task: read_figures(METRICS / f"{task}.json") for task in params.load(PARAMS).tasks}
     columns = [column_of(name, of) for name, of in {**tasks, "mean": summary}.items()]
-    print(text_tables(columns, read_json(METRICS / "domains.json", ("images",))))
-    print(f"\nTables and pictures to look at: {METRICS / 'report.html'}")
+    if every:
+        print(text_tables(columns, read_json(METRICS / "domains.json", ("images",))))
+    else:
+        print(headline(columns) or "No target has labels, so that there is no accuracy and no mAP.")
+        print("All tables: python -m dah results --all")
+    print(f"Tables and pictures to look at: {METRICS / 'report.html'}")
 
 
 def predictions(task: str, method: str, seed: int | None) -> None:
@@ -77,33 +84,52 @@ def experiments(figure: str, method: str | None, revision: str) -> None:
 OF_PROJECT = (results, predictions, preset, experiments)
 
 
-def main() -> None:
-    parser = ArgumentParser(prog="python -m dah", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("results", help=results.__doc__).set_defaults(call=results)
-    command = commands.add_parser("predictions", help=predictions.__doc__)
-    command.add_argument("task", help="<source>-<target>")
-    command.add_argument("method", help="a hashing method that was trained: dah, dah-e, noda")
+def parser() -> ArgumentParser:
+    """All commands with their arguments, each with a description."""
+    made = ArgumentParser(prog="python -m dah", description=ABOUT)
+    made.add_argument("--version", action=Version, help="print the version and end")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(call: Callable[..., None]) -> ArgumentParser:
+        line = call.__doc__.splitlines()[0]
+        command = commands.add_parser(call.__name__, help=line.rstrip("."), description=line)
+        command.set_defaults(call=call)
+        return command
+
+    command = add(results)
+    command.add_argument(
+        "--all", action="store_true", dest="every", help="every figure of every task"
+    )
+    command = add(predictions)
+    command.add_argument("task", metavar="TASK", help="<source>-<target>")
+    command.add_argument("method", metavar="METHOD", help="one that was trained: dah, dah-e, noda")
     command.add_argument("--seed", type=int, help="of the training; default: the first")
-    command.set_defaults(call=predictions)
-    command = commands.add_parser("preset", help=preset.__doc__)
-    command.add_argument("name", help="digits, office31, ...: a file of presets/ without .yaml")
-    command.set_defaults(call=preset)
-    command = commands.add_parser("select", help=select.__doc__)
-    command.add_argument("folders", nargs="*", type=Path, help="params.yaml and metrics/ of a run")
+    command = add(preset)
+    command.add_argument(
+        "name", metavar="NAME", help="digits, office31, ...: a file of presets/ without .yaml"
+    )
+    command = add(select)
+    command.add_argument(
+        "folders", nargs="*", type=Path, metavar="FOLDER", help="params.yaml and metrics/ of a run"
+    )
     command.add_argument("--method", default="dah", help="default: dah")
     command.add_argument("--source-accuracy", type=float, default=99.0, help="percent; default: 99")
     command.add_argument("--revision", default="HEAD", help="whose experiments; default: HEAD")
-    command.set_defaults(call=select)
-    command = commands.add_parser("experiments", help=experiments.__doc__)
-    command.add_argument("figure", nargs="?", default="accuracy", help="accuracy, map, ...")
+    command = add(experiments)
+    command.add_argument(
+        "figure", nargs="?", default="accuracy", metavar="FIGURE", help="accuracy, map, ..."
+    )
     command.add_argument("--method", help="dah, itq, ...; default: all")
     command.add_argument("--revision", default="HEAD", help="whose experiments; default: HEAD")
-    command.set_defaults(call=experiments)
     add_commands(commands)
+    return made
+
+
+def main() -> None:
+    """Run the command that was asked for; a user's mistake ends it in one line."""
     if isinstance(sys.stdout, TextIOWrapper):  # a file's name may be no text of the terminal's
         sys.stdout.reconfigure(errors="backslashreplace")
-    given = vars(parser.parse_args())
+    given = vars(parser().parse_args())
     call, _ = given.pop("call"), given.pop("command")
     try:
         of_project = call in OF_PROJECT or (call is select and not given["folders"])

@@ -8,7 +8,7 @@ from dah.figures import deviations, means
 from dah.params import Params
 from dah.report.facts import facts
 from dah.report.page import page
-from dah.report.tables import column_of, text_tables
+from dah.report.tables import column_of
 from dah.tables import read_json, write_json
 from stages.command import run
 
@@ -43,8 +43,7 @@ def main(params: Params, given: Namespace) -> None:
         text = page(columns, records, domains, params.dataset.name, images, facts(params, Path()))
         part.write_text(text, encoding="utf-8")
     write_json(given.summary, summary)
-    print(text_tables(columns, domains))
-    print(f"\nTables and pictures: {given.page}")
+    print(f"{given.page}: tables and pictures; `python -m dah results` prints the main ones")
 
 
 if __name__ == "__main__":

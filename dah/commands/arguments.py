@@ -1,15 +1,34 @@
 """The arguments of the commands with a module of their own, which is imported when called."""
 
-from argparse import ArgumentParser, ArgumentTypeError, _SubParsersAction
+from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, _SubParsersAction
 from functools import partial
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 MODEL = "an encoder's file, or a network that the pipeline trained: data/models/.../dah.pt"
 IMAGES = "folders, archives, images or glob patterns in quotes"
 PICTURES = "a folder or archive whose pictures are shown too; those that encode read here are"
+CODES = "what encode wrote"
+INDEX = "what index wrote"
 DEVICES = ("auto", "cpu", "cuda")
+DEVICE = "where the network runs; auto, the default: a GPU where there is one"
+
+
+class Version(Action):
+    """``--version``: that of the installed package, which pyproject.toml says."""
+
+    def __init__(self, option_strings: list[str], dest: str, **given: Any) -> None:
+        super().__init__(option_strings, SUPPRESS, nargs=0, default=SUPPRESS, **given)
+
+    def __call__(self, parser: ArgumentParser, *given: Any) -> None:
+        """Print it and end."""
+        try:
+            print(f"dah {version('dah')}")
+        except PackageNotFoundError:
+            parser.exit(1, "dah: it is not installed here: pip install -e .\n")
+        parser.exit()
 
 
 def whole(low: int, value: str) -> int:
@@ -55,29 +74,39 @@ def add_commands(commands: "_SubParsersAction[ArgumentParser]") -> None:
 
     command = add("export", "Make one self-contained file of a trained network: .pt or .onnx")
     command.add_argument("model", type=Path, metavar="MODEL", help=MODEL)
-    command.add_argument("-o", "--out", type=Path, required=True, metavar="FILE")
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="FILE", help="ends in .pt or .onnx"
+    )
     folders = "where the network does not lie in data/models: "
-    command.add_argument("--codes", type=Path, help=folders + "its codes, data/codes/.../dah.h5")
-    command.add_argument("--lists", type=Path, help=folders + "its lists, data/tasks/<task>")
-    command.add_argument("--images", type=Path, help=folders + "data/images")
+    command.add_argument(
+        "--codes", type=Path, metavar="FILE", help=folders + "its codes, data/codes/.../dah.h5"
+    )
+    command.add_argument(
+        "--lists", type=Path, metavar="FOLDER", help=folders + "its lists, data/tasks/<task>"
+    )
+    command.add_argument("--images", type=Path, metavar="FOLDER", help=folders + "data/images")
 
     command = add("encode", "Turn images into codes and predicted categories; goes on if stopped")
     command.add_argument("model", type=Path, metavar="MODEL", help=MODEL)
     command.add_argument("images", nargs="+", metavar="IMAGES", help=IMAGES)
-    command.add_argument("-o", "--out", type=Path, required=True, metavar="CODES.h5")
-    command.add_argument("--device", choices=DEVICES, default="auto")
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="CODES.h5", help="a new file, or to go on"
+    )
+    command.add_argument("--device", choices=DEVICES, default="auto", help=DEVICE)
 
     command = add("index", "Build an index of codes for searching")
-    command.add_argument("codes", nargs="+", type=Path, metavar="CODES.h5")
-    command.add_argument("-o", "--out", type=Path, required=True, metavar="INDEX")
+    command.add_argument("codes", nargs="+", type=Path, metavar="CODES.h5", help=CODES)
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="INDEX", help="a folder, new or replaced"
+    )
     kinds = ("flat", "ivf", "hnsw", "multihash")
-    command.add_argument("--kind", choices=kinds, default="flat", help="flat is exact")
+    command.add_argument("--kind", choices=kinds, default="flat", help="default: flat, exact")
     command.add_argument(
         "--shard", type=partial(whole, 1), help="codes in a shard, default 2^25: bounds the memory"
     )
 
     command = add("search", "Find the images of an index that are nearest to other images")
-    command.add_argument("index", type=Path, metavar="INDEX")
+    command.add_argument("index", type=Path, metavar="INDEX", help=INDEX)
     command.add_argument("queries", nargs="+", metavar="QUERY", help=IMAGES)
     command.add_argument("-k", type=partial(whole, 1), help="how many; 10 without --radius")
     command.add_argument("--radius", type=partial(whole, 0), help="largest Hamming distance")
@@ -91,11 +120,11 @@ def add_commands(commands: "_SubParsersAction[ArgumentParser]") -> None:
     command.add_argument(
         "--pictures", action="append", default=[], type=Path, metavar="FOLDER", help=PICTURES
     )
-    command.add_argument("--device", choices=DEVICES, default="auto")
+    command.add_argument("--device", choices=DEVICES, default="auto", help=DEVICE)
 
     command = add("serve", "Show codes, categories and nearest images on a local web page")
     command.add_argument("model", type=Path, metavar="MODEL", help=MODEL)
-    command.add_argument("indexes", nargs="+", type=Path, metavar="INDEX")
+    command.add_argument("indexes", nargs="+", type=Path, metavar="INDEX", help=INDEX)
     command.add_argument("--host", default="127.0.0.1", help="default: this machine alone")
     command.add_argument("--port", type=port, default=8000, help="default: 8000")
     command.add_argument(
@@ -105,9 +134,9 @@ def add_commands(commands: "_SubParsersAction[ArgumentParser]") -> None:
     command.add_argument(
         "--pictures", action="append", default=[], type=Path, metavar="FOLDER", help=PICTURES
     )
-    command.add_argument("--device", choices=DEVICES, default="auto")
+    command.add_argument("--device", choices=DEVICES, default="auto", help=DEVICE)
 
     command = add("pgvector", "Load codes into a PostgreSQL table that pgvector can search")
-    command.add_argument("codes", type=Path, metavar="CODES.h5")
+    command.add_argument("codes", type=Path, metavar="CODES.h5", help=CODES)
     command.add_argument("--url", required=True, help="postgresql://user@host/database")
-    command.add_argument("--table", default="dah_images")
+    command.add_argument("--table", default="dah_images", help="default: dah_images")
