@@ -106,6 +106,19 @@ def test_the_readme_links_every_document_and_every_preset():
         assert f"`{path.stem}`" in readme, path.name
 
 
+def test_the_readme_opens_with_what_it_is_a_picture_and_the_way_in():
+    """Before any heading a small table; then how to clone, and the two commands."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    opening, start = readme.split("\n## ")[:2]
+    assert opening.count("\n|") < 12
+    lines = [line.split("  ")[0] for line in start.splitlines()]
+    assert (
+        lines.index("git clone <address> dah")
+        < lines.index("make repro")
+        < lines.index("make test")
+    )
+
+
 def test_the_graph_in_the_documents_is_the_pipelines():
     """Stages by name, as ``dvc dag`` draws them without their matrices."""
     command = ["dvc", "dag", "--collapse-foreach-matrix", "--md"]
