@@ -20,11 +20,10 @@ from dah.data.prefetch import ahead
 from dah.devices import choose_device
 from dah.encoder_file import EncoderParts, encoder_of, is_encoder
 from dah.encoding import probabilities
+from dah.inference import batch_size, settled
 from dah.networks import Network
-from dah.networks.folding import fold_batch_norms
 from dah.trained import completed, folders_beside
 
-BATCH = {"cpu": 32, "cuda": 256}  # images
 BATCHES_AHEAD = 2
 Images = str | PathLike | Pixels
 
@@ -99,7 +98,8 @@ class Encoder:
         The next batches are read and decoded on all cores while the network sees this one.
         """
         pictures = decode_all(members, self.parts.size)
-        for batch in ahead(_chunks(pictures, BATCH[self.device.type]), BATCHES_AHEAD):
+        size = batch_size(self.device, self.network.input_size)
+        for batch in ahead(_chunks(pictures, size), BATCHES_AHEAD):
             yield self._encoded(batch)
 
     def encode(self, images: Images | Iterable[Images]) -> Encoded:
@@ -166,12 +166,9 @@ def load_parts(model: Path) -> EncoderParts:
 
 
 def assemble(parts: EncoderParts, path: Path, device: str) -> Encoder:
-    """An encoder from its parts, its batch norms folded into the convolutions before them."""
+    """An encoder from its parts."""
     place = choose_device(device)
-    network = parts.network(path)
-    if isinstance(getattr(network.trunk, "model", None), torch.nn.Module):
-        network.trunk.model = fold_batch_norms(network.trunk.model, network.input_size)
-    network = network.to(place, memory_format=torch.channels_last)
+    network = settled(parts.network(path), place)
     return Encoder(network, parts, place, parts.fingerprint())
 
 

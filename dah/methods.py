@@ -55,15 +55,17 @@ def softmax_terms(batch: Batch, method: str, p: Softmax, mmd_estimate: str) -> d
 
     source:  1/n sum_i -log softmax(u_i)_{y_i}
     dan:     + mmd * M(fc6, fc7, fc8)           (Long et al., ICML 2015, eq. 4)
-    dann:    + adversary * domain_loss(fc7)     (Ganin et al., JMLR 2016, eq. 13)
+    dann:    + domain_loss(fc7)                 (Ganin et al., JMLR 2016, eq. 13)
+
+    ``adversary`` scales the gradient that is reversed, so that the critic learns whatever it is.
     """
     terms = {"softmax": cross_entropy(batch.source.u, batch.y)}
     if method == "dan":
         terms["mmd"] = p.mmd * multi_layer_mmd(batch.source, batch.target, mmd_estimate)
     if method == "dann":
         sides = (outputs.layers[-2] for outputs in (batch.source, batch.target))
-        weight = reversal_weight(batch.progress)
-        terms["adversary"] = p.adversary * domain_loss(batch.critic, *sides, weight)
+        weight = p.adversary * reversal_weight(batch.progress)
+        terms["adversary"] = domain_loss(batch.critic, *sides, weight)
     return terms
 
 

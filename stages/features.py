@@ -10,19 +10,19 @@ from dah.checkpoints import load_trunk
 from dah.data.augment import centre_crop
 from dah.devices import choose_device, use_precision, use_threads
 from dah.distributed import gather, is_first, own_share
+from dah.inference import batch_size, settled
 from dah.params import Params
 from stages.processes import run_shared
-
-BATCH = {"cpu": 32, "cuda": 256}  # images: beyond 32 a CPU's caches overflow
 
 
 def main(params: Params, given: Namespace) -> None:
     use_threads(params.train.threads)
     use_precision(params.train.precision)
     device = choose_device(params.train.device)
-    trunk = load_trunk(given.backbone).to(device, memory_format=torch.channels_last).eval()
+    trunk = settled(load_trunk(given.backbone), device)
     images, ids = read_images(given.images)
-    batches = torch.from_numpy(images[own_share(len(images))]).split(BATCH[device.type])
+    size = batch_size(device, trunk.input_size)
+    batches = torch.from_numpy(images[own_share(len(images))]).split(size)
     title, silent = f"features {given.images.stem}", not is_first()
     fc7 = []
     with torch.inference_mode():

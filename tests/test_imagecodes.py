@@ -150,7 +150,7 @@ NAMES = [f"{i:02}.png" for i in range(11)]
 def work(tmp_path, monkeypatch):
     """An encoder, an archive, small batches and shards; ``encoded(stop)`` runs up to a batch."""
     monkeypatch.setattr(shards, "SHARD", 4)
-    monkeypatch.setattr("dah.encoder.BATCH", {"cpu": 2, "cuda": 2})
+    monkeypatch.setattr("dah.inference.LARGEST", 2)
     write_encoder(tmp_path / "e.pt", parts())
     encoder = load_encoder(tmp_path / "e.pt", "cpu")
     header = header_of(encoder, tmp_path / "e.pt")

@@ -1,0 +1,26 @@
+"""The one way in which networks that have stopped learning look at images."""
+
+import torch
+from torch import nn
+
+from dah.networks.folding import fold_batch_norms
+
+PIXELS = {"cpu": 2**19, "cuda": 2**24}  # of a batch: beyond, a CPU's caches overflow
+LARGEST = 256  # images
+
+
+def batch_size(device: torch.device, side: int) -> int:
+    """How many squares of `side` pixels a network sees at a time."""
+    return max(1, min(LARGEST, PIXELS[device.type] // side**2))
+
+
+def settled(network: nn.Module, device: torch.device) -> nn.Module:
+    """A network, or a trunk, for inference on `device`.
+
+    In evaluation mode, channels last, batch norms folded into the convolutions before them.
+    """
+    network = network.eval()
+    trunk = getattr(network, "trunk", network)
+    if isinstance(getattr(trunk, "model", None), nn.Module):
+        trunk.model = fold_batch_norms(trunk.model.cpu(), trunk.input_size)
+    return network.to(device, memory_format=torch.channels_last)

@@ -1,0 +1,69 @@
+"""Memory that is kept and threads that sleep, in processes of their own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import resource, sys
+if "settle" in sys.argv:
+    from dah.process import settle
+    settle()
+import os, torch
+from resource import RUSAGE_SELF, getrusage
+def block():
+    torch.empty(2**24).fill_(1.0)
+for _ in range(20):  # until the places of all blocks are the heap's
+    block()
+before = getrusage(RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    block()
+print(getrusage(RUSAGE_SELF).ru_minflt - before, os.environ.get("OMP_WAIT_POLICY"))
+"""
+
+
+def told(*arguments, **environment):
+    """Page faults of twenty blocks of 64 MiB, and how threads wait."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "OMP_WAIT"))}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        env=inherited | environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    faults, policy = done.stdout.split()
+    return int(faults), policy
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc is Linux's")
+def test_a_large_block_is_mapped_once():
+    """Not page by page in every batch, unless the environment says so."""
+    assert told("settle")[0] < 1000
+    assert told()[0] > 10 * max(1, told("settle")[0])
+    threshold = str(2**20)
+    kept = told("settle", MALLOC_MMAP_THRESHOLD_=threshold, MALLOC_TRIM_THRESHOLD_=threshold)
+    assert kept[0] > 1000
+
+
+def test_threads_wait_as_the_environment_says():
+    """Asleep where it says nothing."""
+    assert told("settle")[1] == "PASSIVE"
+    assert told("settle", OMP_WAIT_POLICY="ACTIVE")[1] == "ACTIVE"
+    assert told()[1] == "None"
+
+
+@pytest.mark.parametrize("module", ["stages.features", "stages.train"])
+def test_stages_settle_before_torch_is_there(module):
+    program = f"""
+import sys
+from unittest import mock
+with mock.patch("dah.process.settle", lambda: print("torch" in sys.modules)):
+    import {module}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "False\n"
