@@ -76,6 +76,10 @@ class Encoder:
         """The source's categories, in the order of the columns of probabilities."""
         return self.parts.categories
 
+    @property
+    def _batch(self) -> int:
+        return batch_size(self.device, self.network.input_size)
+
     @torch.inference_mode()
     def outputs(self, squares: np.ndarray) -> np.ndarray:
         """u float32 ``(n, bits)`` of squares uint8 ``(n, size, size, 3)`` of ``decode``."""
@@ -97,9 +101,8 @@ class Encoder:
 
         The next batches are read and decoded on all cores while the network sees this one.
         """
-        pictures = decode_all(members, self.parts.size)
-        size = batch_size(self.device, self.network.input_size)
-        for batch in ahead(_chunks(pictures, size), BATCHES_AHEAD):
+        decoded = decode_all(members, self.parts.size)
+        for batch in ahead(_chunks(decoded, self._batch), BATCHES_AHEAD):
             yield self._encoded(batch)
 
     def encode(self, images: Images | Iterable[Images]) -> Encoded:
@@ -112,7 +115,7 @@ class Encoder:
         """
         given = listed(images)
         if given and not isinstance(given[0], str | PathLike):
-            prepared = _chunks(pictures(given, self.parts.size), BATCH[self.device.type])
+            prepared = _chunks(pictures(given, self.parts.size), self._batch)
             return self._joined(("", self._encoded(batch)) for batch in prepared)
         found = origins([str(path) for path in given])
         return self._joined(
