@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image, ImageCms
 
 from dah.data.decode import decode, prepare
+from dah.data.pixels import pictures
 from dah.encoder import assemble
 from dah.errors import UserError
 
@@ -87,7 +88,10 @@ def test_all_forms_of_a_picture_have_the_code_of_its_file(encoder, tmp_path, sha
         channels_first.contiguous().float() / 255,
         (channels_first.double() / 255).requires_grad_(),
     ]
+    square = decode((tmp_path / "a.png").read_bytes(), SIZE)
     for form in forms:
+        ((_, prepared),) = pictures([form], SIZE)
+        assert_array_equal(prepared.square, square)
         found = encoder.encode(form)
         assert_array_equal(found.codes, expected.codes)
         assert_array_equal(found.probabilities, expected.probabilities)
