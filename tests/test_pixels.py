@@ -82,6 +82,7 @@ def test_all_forms_of_a_picture_have_the_code_of_its_file(encoder, tmp_path, sha
         array,
         array[:, ::-1][:, ::-1],
         array / 255,
+        np.clip(array - 0.4, 0, 255) / 255,  # the nearest of 256 shades
         (array / 255).astype(np.float32),
         tensor,
         channels_first,
