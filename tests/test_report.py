@@ -14,7 +14,7 @@ from PIL import Image
 from dah.figures import means
 from dah.params import load
 from dah.report.facts import changes, commit, facts
-from dah.report.overview import overview, overview_cells
+from dah.report.overview import overview
 from dah.report.page import page
 from dah.report.tables import column_of, domain_table, figure_table, text_tables
 
@@ -204,13 +204,6 @@ def test_shallow_methods_stand_with_each_classifier():
         ("tca + 1-NN", "40.0", False),
         ("tca + SVM", "55.0 \u00b1 0.5", True),
         ("dah", "50.0 \u00b1 1.5", False),
-    ]
-    assert overview_cells([column_of("p-h", figures)], "digits") == [
-        ["", "accuracy, %"],
-        ["", "p-h"],
-        ["tca + 1-NN", "40.0"],
-        ["tca + SVM", "55.0*"],
-        ["dah", "50.0"],
     ]
 
 

@@ -58,17 +58,6 @@ def overview(columns: Sequence[Column], dataset: str) -> list[Row]:
     return [_marked(row, best) for row in found] + printed
 
 
-def overview_cells(columns: Sequence[Column], dataset: str) -> list[list[str]]:
-    """The same as rows of text: two heads, figures and columns, then the methods."""
-    figures, names = headline_figures(columns), [column.name for column in columns]
-    heads = [NAMES[figure] if i == 0 else "" for figure in figures for i in range(len(names))]
-    rows = [["", *heads], ["", *names * len(figures)]]
-    for row in overview(columns, dataset):
-        name = row.name if row.kind == "ours" else f"{row.name} ({row.kind})"
-        rows.append([name, *(cell.text + "*" * cell.best for cell in row.cells)])
-    return rows
-
-
 def _methods(columns: Sequence[Column]) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Names, kinds, and where each figure of a row is found: by its own name but for SVMs."""
     with_codes = methods_of("map", columns)
