@@ -10,6 +10,8 @@ from dah.report import column_of, text_tables
 from dah.tables import read_json, write_json
 from stages.command import run
 
+HEADLINE = "accuracy", "map", "map_cross"  # what `dvc metrics diff` and `dvc exp show` have
+
 
 def pictured(record: dict) -> list[str]:
     """The ids of the target images that a task's record shows."""
@@ -40,10 +42,11 @@ def main(params: Params, given: Namespace) -> None:
     with replacing(given.page) as part:
         text = page(columns, records, domains, params.dataset.name, images)
         part.write_text(text, encoding="utf-8")
-    write_json(given.summary, summary)
+    write_json(given.means, summary)
+    write_json(given.summary, {name: of for name, of in summary.items() if name in HEADLINE})
     print(text_tables(columns, domains))
     print(f"\nTables and pictures: {given.page}")
 
 
 if __name__ == "__main__":
-    run(main, "--records", "--domains", "--images", "--summary", "--page")
+    run(main, "--records", "--domains", "--images", "--summary", "--means", "--page")
