@@ -11,12 +11,33 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
-CURVES = Path("metrics/curves")  # <task>.csv with the columns method, recall and precision
+from dah.commits import read_committed
+from dah.costs import MACHINE, machines_of
+from dah.experiments import BASELINE, COST, MEANS
+from dah.tables import read_json
+
+METRICS = Path("metrics")
+ALL = "metrics/*.json"
+CURVES = METRICS / "curves"  # <task>.csv with the columns method, recall and precision
 METHOD = "dah"
+HEADLINE = ("accuracy.", "map.", "map_cross.")  # of the summary
 FIRST = ("accuracy.", "map.")  # the other metrics are folded
-COST = "metrics/cost.json"  # seconds and memory, which no two runs have in common
+SUMMARY = "metrics/summary.json"  # some of the figures of MEANS, which has their deviations too
 LARGEST = 10_000  # characters of each of five tables, and of all charts; a comment takes 65,000
+WITHIN = (
+    "Deviation: the larger of both sides' standard deviations over seeds; what is not larger may be"
+    " chance."
+)
+ONE_SEED = (
+    "Each side has one seed, so that no deviation is known: any change may be chance. Several"
+    " `train.seeds` on both sides tell."
+)
+ROUNDING = (
+    "They round otherwise, and training amplifies that: a change may be theirs. To compare further"
+    f" runs of one machine, commit its own figures of the base branch once: `{BASELINE}`."
+)
 RECALLS = [step / 10 for step in range(11)]
 BASE_COLOUR, OWN_COLOUR = "#8c959f", "#0969da"
 
@@ -57,20 +78,90 @@ def cell(row: str, column: int) -> str:
     return row.split("|")[column + 1].strip()
 
 
+def listed(revision: str, folder: Path) -> list[str]:
+    """The files that a commit has in a folder, at any depth."""
+    return output("git", "ls-tree", "-r", "--name-only", revision, "--", str(folder)).splitlines()
+
+
+def files(base: str) -> list[str]:
+    """The files of figures that either side has."""
+    here = {path.as_posix() for path in METRICS.glob("*.json")}
+    there = {name for name in listed(base, METRICS) if Path(name).parent == METRICS}
+    found = {name for name in here | there if name.endswith(".json")} - {COST}
+    return sorted(found)
+
+
+def difference(base: str) -> tuple[list[str], list[str]]:
+    """The head of the table of metrics that changed, and its rows, the summary's first."""
+    targets = files(base)
+    lines = dvc("metrics", "diff", base, "--targets", *targets) if targets else []
+    rows = [r for r in lines[2:] if not (cell(r, 0) == MEANS and cell(r, 1).startswith(HEADLINE))]
+    return lines[:2], sorted(rows, key=lambda row: cell(row, 0) != SUMMARY)
+
+
+def content(path: str, revision: str | None) -> dict[str, Any]:
+    """A JSON file of a commit, or of the workspace (None); {} where it is none."""
+    if revision is not None:
+        return read_committed([(revision, path)]).get((revision, path), {})
+    return read_json(Path(path)) if Path(path).exists() else {}
+
+
 def metrics(base: str) -> str:
     """The metrics that changed: accuracy and mAP, then the others and the cost folded."""
-    command = f"dvc metrics diff {base}"
-    lines = dvc("metrics", "diff", base)
-    head, rows = lines[:2], lines[2:]
-    cost = [row for row in rows if cell(row, 0) == COST]
+    command, parts = f"dvc metrics diff {base} --targets", []
+    head, rows = difference(base)
     first = [row for row in rows if cell(row, 1).startswith(FIRST)]
-    rest = [row for row in rows if row not in first and row not in cost]
-    parts = [shortened([*head, *first], command)] if first else []
+    rest = [row for row in rows if row not in first]
+    if first:
+        parts += [shortened(weighed(head, first, base), f"{command} {ALL}"), chance(base)]
     if rest:
-        parts.append(folded(f"{len(rest)} other figures", shortened([*head, *rest], command)))
-    if cost:
-        parts.append(folded("What the stages took", shortened([*head, *cost], command)))
+        others = shortened([*head, *rest], f"{command} {ALL}")
+        parts.append(folded(f"{len(rest)} other figures", others))
+    cost = dvc("metrics", "diff", base, "--targets", COST)
+    cost = [row for row in cost if not cell(row, 1).startswith(f"{MACHINE}.")]
+    if cost[2:]:
+        parts.append(folded("What the stages took", shortened(cost, f"{command} {COST}")))
     return "\n\n".join(parts) or "No metric differs."
+
+
+def deviation(path: str, metric: str, sides: Sequence[dict[str, Any]]) -> float | None:
+    """The larger of both sides' standard deviations over seeds; None where neither has one."""
+    figure, method = metric.split(".", 1)
+    found = [side.get("deviation", {}).get(figure, {}).get(method) for side in sides]
+    return max((value for value in found if value is not None), default=None)
+
+
+def weighed(head: Sequence[str], rows: Sequence[str], base: str) -> list[str]:
+    """A table of changes with the deviation over seeds, and whether a change is larger."""
+    table = [f"{head[0]} Deviation over seeds | Larger |", f"{head[1]}---|---|"]
+    known = {}
+    for row in rows:
+        path, metric, change = cell(row, 0), cell(row, 1), cell(row, 4)
+        source = MEANS if path == SUMMARY else path
+        if source not in known:
+            known[source] = [content(source, revision) for revision in (base, None)]
+        s = deviation(source, metric, known[source])
+        try:
+            verdict = "-" if s is None else "**yes**" if abs(float(change)) > s else "no"
+        except ValueError:  # a side has no such figure
+            verdict = "-"
+        table.append(f"{row} {'-' if s is None else f'{s:.5g}'} | {verdict} |")
+    return table
+
+
+def chance(base: str) -> str:
+    """What the table's changes can be due to besides the change of this pull request."""
+    known = any(content(MEANS, revision).get("deviation") for revision in (None, base))
+    here, there = machines(None), machines(base)
+    parts = [WITHIN if known else ONE_SEED]
+    if here != there:
+        parts.append(f"Trained on different machines ({here} here, {there} there). {ROUNDING}")
+    return " ".join(parts)
+
+
+def machines(revision: str | None) -> str:
+    """Where a side's networks were trained."""
+    return "; ".join(machines_of(content(COST, revision))) or "one not on record"
 
 
 def parameters(base: str) -> str:
@@ -81,12 +172,13 @@ def parameters(base: str) -> str:
 
 def reproduced() -> str:
     """Whether the run found the metrics that the pull request commits."""
-    lines = dvc("metrics", "diff", "HEAD")
-    rows = [row for row in lines[2:] if cell(row, 0) != COST]
+    head, rows = difference("HEAD")
     if not rows:
         return "The run found exactly the metrics that are committed."
     title = f"The run found {len(rows)} figures otherwise than committed"
-    return folded(title, shortened([*lines[:2], *rows], "dvc metrics diff"))
+    here, there = machines(None), machines("HEAD")
+    title += "" if here == there else f", where the training was on another machine ({there})"
+    return folded(title, shortened([*head, *rows], f"dvc metrics diff --targets {ALL}"))
 
 
 def interpolated(rows: Iterable[dict[str, str]]) -> list[float]:
@@ -118,7 +210,7 @@ def chart(task: str, base: Sequence[float], own: Sequence[float]) -> str:
 
 def plots(base: str, name: str, url: str | None) -> str:
     """A chart for each task with a curve, and where all plots are."""
-    before = output("git", "ls-tree", "-r", "--name-only", base, "--", str(CURVES)).splitlines()
+    before = listed(base, CURVES)
     charts = []
     for path in sorted(CURVES.glob("*.csv")):
         own = interpolated(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))

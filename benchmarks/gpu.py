@@ -197,7 +197,7 @@ class Pipeline:
         model = f"data/models/{place}/dah.pt"
         trained = self.stage(
             "train", *named, "--method=dah", "--backbone=data/backbone.pt", f"--out={model}",
-            f"--curves=metrics/training/{place}", f"--checkpoint=data/checkpoints/{place}.pt",
+            f"--curves=metrics/training/{place}/plots", f"--checkpoint=data/checkpoints/{place}.pt",
         )  # fmt: skip
         encoded = self.stage(
             "encode", *named, f"--models=data/models/{place}", f"--out=data/codes/{place}/deep",

@@ -15,14 +15,14 @@ from dah.commands.arguments import Version, add_commands
 from dah.comparison import experiments_table
 from dah.data.tasks import read_lists
 from dah.errors import UserError
-from dah.experiments import read_folder, show
+from dah.experiments import foreign_note, read_folder, show
 from dah.predictions import COLUMNS
 from dah.predictions import predictions as target_predictions
 from dah.presets import apply_preset
 from dah.project import project_root
 from dah.report.headline import headline
 from dah.report.tables import column_of, text_tables
-from dah.selection import candidates, candidates_table, choose
+from dah.selection import candidates, candidates_table, choose, comparable, tasks_of
 from dah.tables import LABELS, read_figures, read_json, read_table, rows_of
 
 ABOUT = "What dvc repro found, and codes of your own images. COMMAND --help says more of each."
@@ -34,9 +34,9 @@ PRESETS = Path("presets")
 
 def results(every: bool = False) -> None:
     """Print the results of the last run: accuracy and mAP, or all tables."""
-    summary = read_figures(METRICS / "summary.json")
+    mean = read_figures(METRICS / "means.json")
     tasks = {task: read_figures(METRICS / f"{task}.json") for task in params.load(PARAMS).tasks}
-    columns = [column_of(name, of) for name, of in {**tasks, "mean": summary}.items()]
+    columns = [column_of(name, of) for name, of in {**tasks, "mean": mean}.items()]
     if every:
         print(text_tables(columns, read_json(METRICS / "domains.json", ("images",))))
     else:
@@ -49,7 +49,16 @@ def predictions(task: str, method: str, seed: int | None) -> None:
     """Print file, category, probability and code of a task's target images as CSV."""
     parameters = params.load(PARAMS)
     _, target = parameters.domains_of(task)
+    if method not in parameters.methods:
+        raise UserError(
+            f"there are no predictions of {method!r}; expected one of"
+            f" {', '.join(parameters.methods)}, the deep methods that params.yaml lists;"
+            " unsupervised hashing makes codes alone"
+        )
     run = parameters.train.seeds[0] if seed is None else seed
+    if run not in parameters.train.seeds:
+        trained = ", ".join(map(str, parameters.train.seeds))
+        raise UserError(f"seed {run} is not trained; train.seeds in params.yaml has {trained}")
     path = DATA / "labels" / f"{target}.csv"
     table = read_table(path, LABELS)
     codes = read_codes(DATA / "codes" / task / str(run) / "deep" / f"{method}.h5")
@@ -69,8 +78,14 @@ def preset(name: str) -> None:
 def select(folders: list[Path], method: str, source_accuracy: float, revision: str) -> None:
     """Choose among runs without target labels: DVC's experiments, or runs in folders."""
     runs = [read_folder(folder) for folder in folders] or show(revision)
-    found = candidates(runs, method)
+    compared, others = comparable(runs, method)
+    found = candidates(compared, method)
     print(candidates_table(found))
+    for run in others:
+        left = ", ".join(tasks_of(run, method))
+        print(f"left out, since its tasks are others ({left}): {run.name}")
+    if note := foreign_note(compared):
+        print(note)
     chosen = choose(found, source_accuracy)
     print(f"\nLargest domain error at a source accuracy of {source_accuracy:g} % or more:")
     print(f"{chosen.label} ({', '.join(chosen.names)})")

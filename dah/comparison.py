@@ -10,7 +10,8 @@ from dah.experiments import (
     QUEUE,
     Experiment,
     by_setting,
-    seeds_of,
+    foreign_note,
+    mark,
     varying,
     without_repeats,
     written,
@@ -18,7 +19,7 @@ from dah.experiments import (
 from dah.report.tables import ABSENT, aligned, decimals
 
 TARGET = re.compile(r"metrics/(?P<task>[^/]+)\.json")
-MEAN = "summary"
+MEAN = "means"
 
 
 def pooled(runs: Sequence[tuple[int, float, float | None]]) -> tuple[float, float | None]:
@@ -42,8 +43,9 @@ def experiments_table(
 ) -> str:
     """A figure of one or all methods and every setting: mean and deviation over seeds, as text.
 
-    A column for each parameter that differs, then one for each task and the mean over tasks. Raises
-    ``UserError`` where no experiment has the figure, or none the method.
+    A column for each parameter that differs, then one for each task and the mean over tasks, and
+    the names by which ``dvc exp apply`` knows the runs; those of other machines have a mark,
+    and a note. Raises ``UserError`` where no experiment has the figure, or none the method.
     """
     having = [e for e in experiments if any(figure in of for of in _tasks(e).values())]
     if not having:
@@ -62,17 +64,20 @@ def experiments_table(
     parameters = varying(having)
     tasks = dict.fromkeys(task for e in having for task, of in _tasks(e).items() if figure in of)
     tasks.pop(MEAN, None)
-    rows = [["method", *parameters, "seeds", *tasks, "mean"]]
+    rows = [["method", *parameters, "seeds", *tasks, "mean", "runs"]]
+    counted = []
     for group in by_setting(having):
         first = group[0].parameters
         values = [written(first[name]) if name in first else ABSENT for name in parameters]
         for name in methods if method is None else [method]:
             runs = without_repeats(e for e in group if name in _methods(e, figure))
             if runs:
-                seeds = str(sum(len(seeds_of(e)) for e in runs))
+                counted += runs
+                seeds = str(sum(len(e.seeds) for e in runs))
                 cells = [_cell(runs, task, figure, name) for task in (*tasks, MEAN)]
-                rows.append([name, *values, seeds, *cells])
-    return aligned(rows)
+                names = " ".join(e.name + mark(e) for e in runs)
+                rows.append([name, *values, seeds, *cells, names])
+    return f"{aligned(rows)}\n{foreign_note(counted)}".rstrip()
 
 
 def _tasks(experiment: Experiment) -> dict[str, Mapping[str, Any]]:
@@ -93,7 +98,7 @@ def _cell(group: Sequence[Experiment], task: str, figure: str, method: str) -> s
         value = content.get(figure, {}).get(method)
         if value is not None:
             deviation = content.get("deviation", {}).get(figure, {}).get(method)
-            runs.append((max(1, len(seeds_of(experiment))), value, deviation))
+            runs.append((max(1, len(experiment.seeds)), value, deviation))
     if not runs:
         return ABSENT
     mean, deviation = pooled(runs)

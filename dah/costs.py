@@ -1,14 +1,18 @@
-"""What a stage took: its time and its largest memory, beside the results and never among them."""
+"""What a stage took, and on which machine: beside the results and never among them."""
 
 import resource
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from dah.errors import UserError
-from dah.tables import read_figures, write_json
+from dah.machine import machine
+from dah.tables import read_json, write_json
 
 MEBIBYTE = 2**20
+MACHINE = "machine"
+KINDS = {"seconds": (int, float), "peak_mebibytes": (int, float), MACHINE: str}
 
 
 def peak_mebibytes() -> int:
@@ -19,33 +23,55 @@ def peak_mebibytes() -> int:
 
 
 def record_cost(path: Path, stage: str, seconds: float) -> None:
-    """Set a stage's ``seconds`` and ``peak_mebibytes`` in a metrics file, the others left alone."""
+    """Set a stage's ``seconds``, ``peak_mebibytes`` and ``machine``, the others left alone."""
     costs = _read(path)
-    for figure, value in (("seconds", round(seconds, 1)), ("peak_mebibytes", peak_mebibytes())):
+    for figure, value in zip(KINDS, (round(seconds, 1), peak_mebibytes(), machine()), strict=True):
         costs[figure] = dict(sorted({**costs.get(figure, {}), stage: value}.items()))
     _write(path, costs)
 
 
-def keep_costs(path: Path, runs: Collection[str]) -> None:
-    """Leave out the stages ``<name>@<run>`` of a metrics file whose run is not among `runs`."""
+def keep_costs(path: Path, stages: Collection[str]) -> None:
+    """Leave out the stages that are not among `stages`."""
     if path.exists():
-        costs = {
-            figure: {s: v for s, v in of.items() if "@" not in s or s.split("@")[1] in runs}
-            for figure, of in _read(path).items()
-        }
-        _write(path, costs)
+        found = _read(path)
+        _write(path, {figure: _among(stages, of) for figure, of in found.items()})
 
 
-def _read(path: Path) -> dict[str, dict[str, float]]:
+def machines_of(costs: Mapping[str, Any]) -> list[str]:
+    """The machines that the networks of a run were trained on, by the content of its costs.
+
+    Training amplifies what machines round otherwise, so that it alone counts. None is recorded by a
+    version before this one.
+    """
+    of_stages = costs.get(MACHINE)
+    if not isinstance(of_stages, dict):
+        return []
+    return sorted({str(name) for stage, name in of_stages.items() if stage.startswith("train@")})
+
+
+def _among(stages: Collection[str], of: Mapping[str, Any]) -> dict[str, Any]:
+    return {stage: value for stage, value in of.items() if stage in stages}
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
     """The costs so far; none where the file is absent or damaged: it only informs."""
     try:
-        return read_figures(path) if path.exists() else {}
+        return _checked(path) if path.exists() else {}
     except UserError as error:
         print(f"{error}; the costs begin anew")
         return {}
 
 
-def _write(path: Path, costs: Mapping[str, Mapping[str, float]]) -> None:
+def _checked(path: Path) -> dict[str, dict[str, Any]]:
+    costs = read_json(path)
+    for figure, of in costs.items():
+        kind = KINDS.get(figure, ())
+        if not isinstance(of, dict) or not all(isinstance(value, kind) for value in of.values()):
+            raise UserError(f"{path}: expected a value for each stage, found {str(of)[:80]}")
+    return costs
+
+
+def _write(path: Path, costs: Mapping[str, Mapping[str, Any]]) -> None:
     """Store costs; what cannot be written is said, and ends nothing."""
     try:
         write_json(path, costs)

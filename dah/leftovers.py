@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dah.errors import UserError
-from dah.outputs import cleared, outputs, overlapping, read_whole
+from dah.outputs import cleared, figures, outputs, overlapping, read_whole
 from dah.params import Params
 from dah.storage import Storage
 from dah.tables import write_json
@@ -98,6 +98,20 @@ def by_folder(paths: Iterable[Path]) -> Iterator[str]:
         yield str(only[folder]) if count == 1 else f"{folder} ({count} files)"
 
 
+def former_figures(metrics: Path, params: Params, storage: Storage) -> list[Path]:
+    """Figures and curves in `metrics` of what is no longer listed: tasks, seeds and methods.
+
+    Only such as ``dvc.lock`` names as an output of some stage; git has them where they were
+    committed, and a run makes them again.
+    """
+    made = {metrics / name for name in figures(params)}
+    return sorted(
+        path
+        for path in _files(metrics)
+        if made.isdisjoint({path, *path.parents}) and storage.made(path)
+    )
+
+
 def remove(paths: Iterable[Path], data: Path) -> None:
     """Delete files, and the folders below `data` that are empty then."""
     for path in paths:
@@ -152,11 +166,14 @@ def _within(name: str, folders: set[str]) -> bool:
     return any(name.startswith(f"{folder}/") for folder in folders)
 
 
-def runs_of(params: Params) -> set[str]:
-    """What stands after ``@`` in the names of the stages that these parameters make."""
-    runs = {*params.domains, *params.tasks}
+def stages_of(params: Params) -> set[str]:
+    """The stages that these parameters make, as DVC names them."""
+    names = {"check", "fetch", "backbone", "describe", "report"}
+    names |= {f"{stage}@{domain}" for stage in ("resize", "features") for domain in params.domains}
     for task in params.tasks:
+        names |= {f"{stage}@{task}" for stage in ("split", "adapt", "evaluate")}
         for seed in params.train.seeds:
-            runs |= {f"{task}-{seed}"}
-            runs |= {f"{task}-{m}-{seed}" for m in (*params.methods, *params.oracles)}
-    return runs
+            names |= {f"{stage}@{task}-{seed}" for stage in ("encode", "hash")}
+            names |= {f"train@{task}-{method}-{seed}" for method in params.methods}
+            names |= {f"oracle@{task}-{method}-{seed}" for method in params.oracles}
+    return names

@@ -1,4 +1,4 @@
-"""What a run of the pipeline makes below ``data/``: the names that its parameters give."""
+"""What a run of the pipeline makes: the names that its parameters give."""
 
 from pathlib import Path
 
@@ -36,6 +36,17 @@ def outputs(params: Params) -> set[str]:
             kinds = (params.methods, params.unsupervised, params.oracles)
             for kind, methods in zip(code_kinds(params), kinds, strict=False):
                 names |= {f"codes/{task}/{seed}/{kind}/{method}.h5" for method in methods}
+    return names
+
+
+def figures(params: Params) -> set[str]:
+    """Every file, and folder of curves, that a run with these parameters makes in ``metrics/``."""
+    names = {"summary.json", "means.json", "domains.json", "report.html"}
+    for task in params.tasks:
+        names |= {f"{task}.json", f"curves/{task}.csv"}
+        for seed in params.train.seeds:
+            names |= {f"validation/{task}/{seed}.json"}
+            names |= {f"training/{task}/{seed}/{method}/plots" for method in params.methods}
     return names
 
 

@@ -12,7 +12,7 @@ from dah.experiments import (
     VALIDATION,
     Experiment,
     by_setting,
-    seeds_of,
+    mark,
     varying,
     without_repeats,
     written,
@@ -44,11 +44,12 @@ class Candidate:
     source_accuracy: float
 
 
-def candidates(experiments: Iterable[Experiment], method: str) -> list[Candidate]:
-    """What the experiments, those of one setting together, say of a method.
+def comparable(
+    experiments: Iterable[Experiment], method: str
+) -> tuple[list[Experiment], list[Experiment]]:
+    """The experiments that have a method's figures of the first one's tasks, and those of others.
 
-    Raises ``UserError`` where there are none, or the tasks are not the same for all: their means
-    would not be comparable.
+    Means over other tasks would not be comparable. Raises ``UserError`` where none has figures.
     """
     experiments = list(experiments)
     validated = [e for e in experiments if _runs(e, method)]
@@ -57,28 +58,33 @@ def candidates(experiments: Iterable[Experiment], method: str) -> list[Candidate
         raise UserError(
             f"none of {len(experiments)} finished runs has {method} in {path}; run some: {QUEUE}"
         )
-    parameters = varying(validated)
-    found, tasks = [], {}
-    for group in map(without_repeats, by_setting(validated)):
+    tasks = tasks_of(validated[0], method)
+    compared = [e for e in validated if tasks_of(e, method) == tasks]
+    return compared, [e for e in validated if tasks_of(e, method) != tasks]
+
+
+def candidates(experiments: Sequence[Experiment], method: str) -> list[Candidate]:
+    """What experiments that are comparable, those of one setting together, say of a method."""
+    parameters = varying(experiments)
+    found = []
+    for group in map(without_repeats, by_setting(experiments)):
         first = group[0].parameters
         shown = [f"{name}={written(first[name])}" for name in parameters if name in first]
-        found.append(_candidate(" ".join(shown) or group[0].name, group, method))
-        tasks[found[-1].label] = {task for e in group for task, _ in _runs(e, method)}
-    (label, first_tasks), *rest = tasks.items()
-    for other, others in rest:
-        if others != first_tasks:
-            raise UserError(
-                f"{label} was run on {', '.join(sorted(first_tasks))}, {other} on"
-                f" {', '.join(sorted(others))}; compare runs of the same tasks"
-            )
+        label = (" ".join(shown) or group[0].name) + mark(group[0])
+        found.append(_candidate(label, group, method))
     return found
+
+
+def tasks_of(experiment: Experiment, method: str) -> list[str]:
+    """The tasks of which an experiment has a method's figures, sorted."""
+    return sorted({task for task, _ in _runs(experiment, method)})
 
 
 def _runs(experiment: Experiment, method: str) -> dict[tuple[str, int], dict[str, float]]:
     """Each task's and seed's figures of a method; those of seeds that are not its own left out."""
     runs = {}
-    for seed in seeds_of(experiment):
-        for task in experiment.parameters.get("tasks", ()):
+    for seed in experiment.seeds:
+        for task in experiment.tasks:
             content = experiment.metrics.get(VALIDATION.format(task=task, seed=seed), {})
             figures = {figure: of[method] for figure, of in content.items() if method in of}
             if SOURCE_ACCURACY in figures:

@@ -9,12 +9,22 @@ from dah.artifacts import replacing
 from dah.costs import keep_costs
 from dah.data.digits import DOMAINS
 from dah.data.fetch import LAYOUTS
+from dah.devices import choose_device
 from dah.errors import UserError
-from dah.leftovers import add_to_record, by_folder, refuse_loss, remove, runs_of
+from dah.leftovers import (
+    add_to_record,
+    by_folder,
+    former_figures,
+    refuse_loss,
+    remove,
+    stages_of,
+)
 from dah.networks import build_trunk, check_source
 from dah.params import Params
+from dah.storage import Storage
 from stages.command import COST, run
 
+METRICS = COST.parent
 KNOWN = {name: layout.images for name, layout in LAYOUTS.items() if layout} | {"digits": DOMAINS}
 
 
@@ -34,6 +44,7 @@ def main(params: Params, given: Namespace) -> None:
             )
     if path is not None and not exists(path):
         raise UserError(f"dataset.path: there is no {path[:200]!r}; set it to an archive or folder")
+    choose_device(params.train.device)
     if params.backbone.weights != "train":
         check_source(params.backbone.name, params.backbone.weights)
     with torch.device("meta"):  # shapes without memory
@@ -52,8 +63,12 @@ def main(params: Params, given: Namespace) -> None:
             f"left {name}: no run on record made it, or DVC's cache lacks it; move it elsewhere,"
             " since DVC takes it for a change of the stages that read its folder"
         )
+    former = former_figures(METRICS, params, Storage(Path()))
+    remove(former, METRICS)
+    for name in by_folder(former):
+        print(f"removed {name}: figures of what is no longer listed")
     add_to_record(given.data, params)
-    keep_costs(COST, runs_of(params))
+    keep_costs(COST, stages_of(params))
     with replacing(given.out) as part:
         part.write_text("checked\n", encoding="utf-8")
     print(f"{len(params.tasks)} tasks, {len(params.methods)} methods, {params.dah.bits} bits")

@@ -7,6 +7,7 @@ from dah.artifacts import read_pictures, replacing
 from dah.figures import deviations, means
 from dah.params import Params
 from dah.report.facts import facts
+from dah.report.overview import HEADLINE
 from dah.report.page import page
 from dah.report.tables import column_of
 from dah.tables import read_json, write_json
@@ -42,9 +43,10 @@ def main(params: Params, given: Namespace) -> None:
     with replacing(given.page) as part:
         text = page(columns, records, domains, params.dataset.name, images, facts(params, Path()))
         part.write_text(text, encoding="utf-8")
-    write_json(given.summary, summary)
+    write_json(given.means, summary)
+    write_json(given.summary, {name: of for name, of in summary.items() if name in HEADLINE})
     print(f"{given.page}: tables and pictures; `python -m dah results` prints the main ones")
 
 
 if __name__ == "__main__":
-    run(main, "--records", "--domains", "--images", "--summary", "--page")
+    run(main, "--records", "--domains", "--images", "--summary", "--means", "--page")

@@ -45,12 +45,14 @@ def main(params: Params, given: Namespace) -> None:
         deque(epochs, maxlen=0)
         return
     bar = tqdm(epochs, f"train {given.task} {given.method}", options.epochs, unit="epoch")
-    with Live(str(given.curves), dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
+    folder = given.curves.parent  # DVCLive's, which writes the curves to plots/ in it
+    with Live(str(folder), dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
         for record in bar:
             for name, value in record.items():
                 live.log_metric(name, value)
             bar.set_postfix(objective=record["objective"])
             live.next_step()
+    (folder / "metrics.json").unlink()  # the last row of each curve again
     told = {"method": given.method, "sharpness": params.dah.sharpness}
     config = {"trunk": params.backbone.name, **told, **network.shape}
     write_model(given.out, network.state_dict(), config)

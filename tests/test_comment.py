@@ -19,9 +19,11 @@ stages:
   run:
     cmd: python -c "print()"
     params: [dah]
-    metrics:
+    outs:
       - metrics/print-hand.json: {cache: false}
-      - metrics/cost.json: {cache: false}
+      - metrics/means.json: {cache: false}
+    metrics:
+      - metrics/summary.json: {cache: false}
     plots:
       - metrics/curves/print-hand.csv: {cache: false}
 """
@@ -39,13 +41,18 @@ def write(folder, name, content):
     path.write_text(content, encoding="utf-8")
 
 
-def results(folder, accuracy, gamma, bits=64, others=0):
+def results(folder, accuracy, gamma, bits=64, others=0, deviation=None, place="AMD, torch 1"):
     """What a run leaves: parameters, metrics and a curve of two methods."""
     write(folder, "params.yaml", f"dah:\n  gamma: {gamma}\n  bits: {bits}\n")
     figures = {"accuracy": {"dah": accuracy}, "map": {"dah": 0.5}}
     figures["collisions"] = {f"method{i}": accuracy / 100 for i in range(others)}
-    write(folder, "metrics/print-hand.json", json.dumps(figures))
-    write(folder, "metrics/cost.json", json.dumps({"seconds": {"train": accuracy * 2}}))
+    told = {"deviation": {"accuracy": {"dah": deviation}}} if deviation else {}
+    for name in ("print-hand", "means"):
+        write(folder, f"metrics/{name}.json", json.dumps(figures | told))
+    headline = {name: figures[name] for name in ("accuracy", "map")}
+    write(folder, "metrics/summary.json", json.dumps(headline))
+    cost = {"seconds": {"train": accuracy * 2}, "machine": {"train@print-hand-dah-0": place}}
+    write(folder, "metrics/cost.json", json.dumps(cost))
     points = [(0.1, accuracy / 100), (0.55, 0.4), (1.0, 0.1)]
     rows = [f"dah,{i},{recall},{p}" for i, (recall, p) in enumerate(points)]
     table = "\n".join(["method,radius,recall,precision", *rows, "noda,0,1.0,0.9"])
@@ -80,12 +87,16 @@ def test_the_comment_has_what_changed(repository):
     assert list(sections) == ["Against `main`", "Parameters", "Plots", "Reproduction"]
     opened, closed, cost = sections["Against `main`"].split("<details>")
     rows = [[cell.strip() for cell in line.split("|")] for line in opened.strip().splitlines()]
-    assert rows[0][1:-1] == ["Path", "Metric", "main", "workspace", "Change"]
-    assert [row[1:-1] for row in rows[2:]] == [
-        ["metrics/print-hand.json", "accuracy.dah", "50.0", "60.0", "10.0"]
+    titles = ["Path", "Metric", "main", "workspace", "Change", "Deviation over seeds", "Larger"]
+    assert rows[0][1:-1] == titles
+    assert [row[1:-1] for row in rows[2:4]] == [
+        [path, "accuracy.dah", "50.0", "60.0", "10.0", "-", "-"]
+        for path in ("metrics/summary.json", "metrics/print-hand.json")
     ]
-    assert "<summary>3 other figures</summary>" in closed
-    assert "collisions.method2" in closed
+    assert "Each side has one seed, so that no deviation is known" in opened
+    assert "different machines" not in opened
+    assert "<summary>6 other figures</summary>" in closed
+    assert closed.count("collisions.method2") == 2
     assert "<summary>What the stages took</summary>" in cost
     assert "seconds.train" in cost
     assert text.count("seconds.train") == 1
@@ -94,6 +105,36 @@ def test_the_comment_has_what_changed(repository):
     assert "map.dah" not in text
     assert "(https://example.org/plots)" in sections["Plots"]
     assert "exactly the metrics that are committed" in sections["Reproduction"]
+
+
+def test_changes_are_weighed_against_the_deviation_over_seeds(repository, tmp_path):
+    """The larger of both sides', as JSON has it; the machines are named where they differ."""
+    run(tmp_path, "git", "clone", "--quiet", str(repository), "again")
+    folder = tmp_path / "again"
+    results(folder, 50.0, 100.0, deviation=4.0)
+    commit(folder, "more seeds")
+    results(folder, 55.0, 100.0, deviation=3.0, place="Intel, torch 1")
+    text = comment(folder, "HEAD")
+    row = "| metrics/{}.json | accuracy.dah | 50.0 | 55.0 | 5.0 | 4 | **yes** |"
+    found = [re.sub(" +", " ", line) for line in text.splitlines()]
+    assert [row.format(name) in found for name in ("summary", "print-hand")] == [True, True]
+    assert "Deviation: the larger of both sides' standard deviations over seeds" in text
+    assert "Trained on different machines (Intel, torch 1 here, AMD, torch 1 there)" in text
+    assert "`dvc repro && git commit --all" in text
+    assert "otherwise than committed, where the training was on another machine (AMD" in text
+    results(folder, 53.0, 100.0, deviation=3.0)
+    found = [re.sub(" +", " ", line) for line in comment(folder, "HEAD").splitlines()]
+    assert "| metrics/print-hand.json | accuracy.dah | 50.0 | 53.0 | 3.0 | 4 | no |" in found
+
+
+def test_a_metric_that_one_side_lacks_is_not_weighed(repository, tmp_path):
+    """DVC shows a dash; so does the verdict."""
+    run(tmp_path, "git", "clone", "--quiet", str(repository), "again")
+    folder = tmp_path / "again"
+    results(folder, 60.0, 100.0, deviation=4.0)
+    (folder / "metrics/summary.json").write_text('{"accuracy": {"new": 1.0}}')
+    found = [re.sub(" +", " ", line) for line in comment(folder, "HEAD").splitlines()]
+    assert "| metrics/summary.json | accuracy.new | - | 1.0 | - | - | - |" in found
 
 
 def test_the_charts_are_both_branches_curves(repository):
@@ -116,7 +157,7 @@ def test_a_run_that_finds_other_figures_says_so(repository, tmp_path):
     results(folder, 61.0, 100.0, others=3)
     text = comment(folder, "origin/main")
     assert text.startswith("## Against `main`\n")
-    assert "The run found 4 figures otherwise than committed</summary>" in text
+    assert "The run found 8 figures otherwise than committed</summary>" in text
     reproduction = text.split("### Reproduction")[1]
     assert "61.0" in reproduction
     assert "seconds" not in reproduction
@@ -145,10 +186,10 @@ def test_a_base_without_results_shows_what_is_new(tmp_path):
 
 
 def test_an_unknown_base_is_one_line(repository):
-    """DVC's own words, and no comment."""
+    """Git's own words, and no comment."""
     text = comment(repository, "origin/nowhere", code=1)
     assert text.startswith("comment: ")
-    assert text.strip().endswith("unknown Git revision 'origin/nowhere'")
+    assert text.strip().endswith("Not a valid object name origin/nowhere")
     assert text.count("\n") == 1
 
 

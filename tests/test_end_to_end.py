@@ -1,11 +1,13 @@
 """The real pipeline by real DVC, reduced to two epochs, in a repository of its own."""
 
 import json
+import re
+import shlex
 import sys
 import time
 
 import pytest
-from clones import clone, commit, run
+from clones import ROOT, clone, commit, run
 from numpy.testing import assert_allclose
 
 from dah.artifacts import read_codes
@@ -40,7 +42,9 @@ def test_every_promised_file_is_there(repository):
     assert set(figures["map"]) == set(figures["map_cross"]) | {"suh"}
     assert set(figures["deviation"]["accuracy"]) == {"dah", "dah-e", "dann"}
     assert set(figures["a_distance"]) == {"dah", "dah-e", "dann"}
-    assert figures == json.loads((repository / "metrics/summary.json").read_text())
+    assert figures == json.loads((repository / "metrics/means.json").read_text())
+    summary = json.loads((repository / "metrics/summary.json").read_text())
+    assert summary == {name: figures[name] for name in ("accuracy", "map", "map_cross")}
     codes = read_codes(repository / "data/codes/print-hand/0/deep/dah.h5")
     assert (codes.bits, codes.source.shape, codes.target.shape) == (64, (900, 8), (899, 8))
     assert_allclose(codes.probabilities.sum(axis=1), 1, rtol=1e-5)
@@ -54,7 +58,9 @@ def test_every_promised_file_is_there(repository):
         stages
     )
     assert not list((repository / "data/checkpoints").rglob("*.pt"))
-    assert (repository / "metrics/training/print-hand/0/dah/plots/metrics/objective.tsv").exists()
+    curves = repository / "metrics/training/print-hand/0/dah"
+    assert (curves / "plots/metrics/objective.tsv").exists()
+    assert [path.name for path in curves.iterdir()] == ["plots"]
 
 
 @pytest.mark.slow
@@ -111,14 +117,48 @@ def test_an_experiment_runs_what_depends_on_it_alone(repository):
     assert read_codes(repository / "data/codes/print-hand/0/deep/dah.h5").target.shape == (899, 2)
     metrics = run(repository, "dvc", "metrics", "diff")
     assert "map.dah" in metrics
+    assert len(metrics.splitlines()) < 40
+    assert "seconds" not in metrics
+    task = run(repository, "dvc", "metrics", "diff", "--targets", "metrics/print-hand.json")
+    assert "collisions.dah" in task
     assert "dah.bits" in run(repository, "dvc", "params", "diff")
-    shown = run(repository, "dvc", "exp", "show", "--csv")
-    assert "accuracy.dah" in shown
-    assert "short" in shown
-    run(repository, "dvc", "plots", "show")
+
+
+@pytest.mark.slow
+def test_the_plots_are_drawn_without_a_warning(repository):
+    """A curve of each term of each training, and precision over recall in the order of the radius.
+
+    Also of a training that another revision lacks.
+    """
+    plots = run(repository, "dvc", "plots", "show")
+    assert "WARNING" not in plots
     page = (repository / "dvc_plots/index.html").read_text(encoding="utf-8")
     assert "objective" in page
     assert '"field": "method"' in page
+    assert '"radius": "number"' in page
+    assert "metrics.json" not in page
+    run(repository, "dvc", "plots", "diff", "HEAD")
+
+
+@pytest.mark.slow
+def test_the_documented_commands_narrow_the_table_of_experiments(repository):
+    """Each ``dvc exp show`` of the documents fits a wide terminal, and has the experiment."""
+    text = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
+    commands = set(re.findall(r"^(dvc exp show .*?)(?: *#.*)?$", text, re.MULTILINE))
+    assert commands
+    for command in commands:
+        lines = run(repository, *shlex.split(command)).splitlines()
+        assert max(map(len, lines)) <= 200, command
+        table = "\n".join(lines)
+        assert [part in table for part in ("short", "accuracy.dah", "dah.bits")] == [True] * 3
+    table = run(repository, sys.executable, "-m", "dah", "experiments", "map", "--method", "dah")
+    assert table.splitlines()[0].split()[-1] == "runs"
+    assert "another machine" not in table
+    row = next(line.split() for line in table.splitlines() if line.split()[1] == "16")
+    assert row[-1] == "short"
+    run(repository, "dvc", "exp", "apply", row[-1])
+    chosen = run(repository, sys.executable, "-m", "dah", "select", "--source-accuracy", "0")
+    assert re.search(r"\ndah\.bits=(16|64) \(", chosen)
 
 
 @pytest.mark.slow

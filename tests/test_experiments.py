@@ -3,12 +3,14 @@
 import json
 import statistics
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from dah.__main__ import main
+from dah.commits import read_committed
 from dah.comparison import experiments_table, pooled
 from dah.errors import UserError
 from dah.experiments import (
@@ -16,20 +18,33 @@ from dah.experiments import (
     by_setting,
     finished,
     flat,
+    foreign_note,
     varying,
+    with_figures,
     without_repeats,
     written,
 )
-from dah.selection import candidates, candidates_table, choose, preferred
+from dah.machine import machine
+from dah.selection import (
+    candidates,
+    candidates_table,
+    choose,
+    comparable,
+    preferred,
+    tasks_of,
+)
 from tests.clones import ROOT, commit, run
 
 SETTING = {"tasks": ("a-b", "c-d"), "dah.gamma": 300.0, "train.seeds": (0,), "methods": ("dah",)}
 
 
-def experiment(name="one", metrics=None, **changed):
-    """A run with some parameters changed, dots written as two underscores."""
+HERE = (machine(),)
+
+
+def experiment(name="one", metrics=None, machines=HERE, **changed):
+    """A run of this machine, some parameters changed, dots written as two underscores."""
     named = {key.replace("__", "."): value for key, value in changed.items()}
-    return Experiment(name, SETTING | named, metrics or {})
+    return Experiment(name, SETTING | named, metrics or {}, machines)
 
 
 def shown(rev, name, experiments=None, error=None, gamma=300.0):
@@ -63,18 +78,21 @@ def test_only_finished_runs_are_experiments():
         shown("b4a70a05f3", "main", runs),
         shown("c0ffee12ab", None),
     ]
-    found = finished(listed)
-    assert [e.name for e in found] == ["main", "done", "at-once", "c0ffee1"]
-    assert found[0].parameters == {"dah.gamma": 300.0, "train.seeds": (0, 1)}
-    assert found[0].metrics == {"metrics/a-b.json": {"accuracy": {"dah": 50.0}}}
+    assert [run["name"] for run in finished(listed)] == ["main", "done", "at-once", None]
 
 
-def test_a_commit_whose_tasks_were_not_run_is_no_experiment():
-    """Parameters of other tasks, committed before a run, stand beside the figures of the last."""
-    stale, fresh = shown("b4a70a05f3", "stale"), shown("c0ffee12ab", "fresh")
-    for commit_shown, task in ((stale, "c-d"), (fresh, "a-b")):
-        commit_shown["data"]["params"]["params.yaml"]["data"]["tasks"] = [task]
-    assert [e.name for e in finished([stale, fresh])] == ["fresh"]
+def test_a_run_has_the_figures_of_its_own_tasks_and_seeds():
+    """Files of others may lie in its commit; where a task's own are missing, it was not run."""
+    figures, error = {"accuracy": {"dah": 50.0}}, {"domain_error": {"dah": 0.2}}
+    cost = {"machine": {"train@a-b-dah-0": "AMD", "fetch": "Intel"}}
+    files = {("c0", "metrics/a-b.json"): figures, ("c0", "metrics/cost.json"): cost}
+    files |= {("c0", f"metrics/validation/a-b/{seed}.json"): error for seed in (0, 7)}
+    files["c1", "metrics/c-d.json"] = figures
+    runs = [("c0", experiment("fresh", tasks=("a-b",))), ("c1", experiment("stale"))]
+    (fresh,) = with_figures(runs, files)
+    assert (fresh.name, fresh.machines) == ("fresh", ("AMD",))
+    paths = "metrics/a-b.json", "metrics/validation/a-b/0.json"
+    assert fresh.metrics == dict(zip(paths, (figures, error), strict=True))
 
 
 def test_parameters_are_flat_and_written_as_dvc_takes_them():
@@ -139,11 +157,11 @@ def test_pooled_figures_by_hand():
 def accuracies(first, second, deviation=None, **others):
     """Metrics of two tasks and their mean for ``dah`` and other methods."""
     files = {}
-    for name, value in {"a-b": first, "c-d": second, "summary": (first + second) / 2}.items():
+    for name, value in {"a-b": first, "c-d": second, "means": (first + second) / 2}.items():
         files[f"metrics/{name}.json"] = {"accuracy": {"dah": value, **others}}
         if deviation is not None:
             files[f"metrics/{name}.json"]["deviation"] = {"accuracy": {"dah": deviation}}
-    return files | {"metrics/domains.json": {"images": {"a": 3}}}
+    return files
 
 
 def test_the_table_has_a_row_for_every_method_and_setting():
@@ -154,20 +172,37 @@ def test_the_table_has_a_row_for_every_method_and_setting():
         experiment("other", accuracies(45.0, 80.0), dah__gamma=100),
     ]
     assert experiments_table(runs, "accuracy").splitlines() == [
-        "  method  dah.gamma  seeds         a-b         c-d        mean",
-        "  dah           100      1        45.0        80.0        62.5",
-        "  dah           300      3  52.0 ± 2.0  70.0 ± 1.0  61.0 ± 1.3",
-        "  none          300      1        40.0        40.0        40.0",
+        "  method  dah.gamma  seeds         a-b         c-d        mean      runs",
+        "  dah           100      1        45.0        80.0        62.5     other",
+        "  dah           300      3  52.0 ± 2.0  70.0 ± 1.0  61.0 ± 1.3  two main",
+        "  none          300      1        40.0        40.0        40.0      main",
     ]
     assert experiments_table(runs, "accuracy", "none").splitlines()[1:] == [
-        "  none          300      1  40.0  40.0  40.0"
+        "  none          300      1  40.0  40.0  40.0  main"
     ]
+
+
+def test_runs_of_other_machines_are_apart_and_marked():
+    """Not pooled with those of this one; the note has both machines, and how to get a baseline."""
+    runs = [
+        experiment("main", accuracies(50.0, 70.0), ("AMD, torch 1",)),
+        experiment("old", accuracies(51.0, 70.0), ()),
+        experiment("own", accuracies(52.0, 70.0), train__seeds=(1,)),
+    ]
+    table, note = experiments_table(runs, "accuracy").split("\n\u2020")
+    assert {line.split()[-1] for line in table.splitlines()} == {"runs", "old†", "main†", "own"}
+    assert f"(AMD, torch 1; one not on record; this one: {machine()})" in note
+    assert "dvc repro && git commit" in note
+    assert foreign_note(runs[2:]) == ""
+    there = experiment("there", validation(0.2), ("AMD, torch 1",))
+    found = candidates([experiment("own", validation(0.3)), there], "dah")
+    assert {candidate.label for candidate in found} == {"own", "there†"}
 
 
 def test_a_figure_that_no_run_has_is_one_line():
     """The others are named, or how to make some."""
     runs = [experiment("main", accuracies(50.0, 70.0, deviation=1.0))]
-    with pytest.raises(UserError, match=r"has the figure 'mapp'; known are accuracy, images$"):
+    with pytest.raises(UserError, match=r"has the figure 'mapp'; known are accuracy$"):
         experiments_table(runs, "mapp")
     with pytest.raises(UserError, match="has 'accuracy' of 'dan'; known are dah"):
         experiments_table(runs, "accuracy", "dan")
@@ -193,7 +228,6 @@ def test_a_candidate_is_a_setting():
     runs = [
         experiment("main", both, train__seeds=(0, 1)),
         experiment("other", validation(0.1, entropy=1.5), dah__gamma=100),
-        experiment("unfinished"),
     ]
     second, first = candidates(runs, "dah")
     assert (first.label, first.names, first.seeds) == ("dah.gamma=300", ("main",), 2)
@@ -251,17 +285,17 @@ def test_without_candidates_there_is_one_line():
     """It says which file is missing, and how to make candidates."""
     message = "none of 1 finished runs has noda in metrics/validation/<task>/<seed>.json; run some"
     with pytest.raises(UserError, match=message):
-        candidates([experiment("main", validation(0.3))], "noda")
+        comparable([experiment("main", validation(0.3))], "noda")
 
 
-def test_candidates_of_other_tasks_are_refused():
-    """A mean over other tasks cannot be compared."""
-    runs = [
-        experiment("main", validation(0.3)),
-        experiment("other", validation(0.2), tasks=("a-b",), dah__gamma=100),
-    ]
-    with pytest.raises(UserError, match=r"was run on a-b, c-d, .*gamma=100 on a-b; compare runs"):
-        candidates(runs, "dah")
+def test_experiments_of_other_tasks_are_left_out():
+    """A mean over other tasks cannot be compared; the first one's tasks count."""
+    main = experiment("main", validation(0.3))
+    other = experiment("other", validation(0.2), tasks=("a-b",), dah__gamma=100)
+    unfinished = experiment("unfinished")
+    assert comparable([main, unfinished, other], "dah") == ([main], [other])
+    assert comparable([other, main], "dah") == ([other], [main])
+    assert [tasks_of(run, "dah") for run in (main, other)] == [["a-b", "c-d"], ["a-b"]]
 
 
 def test_a_choice_without_domain_errors_is_one_line():
@@ -289,6 +323,8 @@ for seed in params["train"]["seeds"]:
 accuracy = {"dah": gamma / 10 + sum(params["train"]["seeds"])}
 with open("metrics/a-b.json", "w") as file:
     json.dump({"accuracy": accuracy}, file)
+with open("metrics/cost.json", "w") as file:
+    json.dump({"machine": {"train@a-b-dah-0": MACHINE}}, file)
 """
 PIPELINE = """
 stages:
@@ -297,12 +333,12 @@ stages:
     cmd: python run.py ${item.seed}
     deps: [run.py]
     params: [dah, train]
-    metrics:
+    outs:
       - metrics/validation/a-b/${item.seed}.json: {cache: false}
   evaluate:
     cmd: python run.py
     params: [dah, train]
-    metrics:
+    outs:
       - metrics/a-b.json: {cache: false}
 """
 
@@ -310,7 +346,8 @@ stages:
 @pytest.mark.slow
 def test_commands_read_real_experiments(tmp_path, monkeypatch):
     """A queue of gammas in a DVC repository, one of which fails; runs of two seeds."""
-    write = {"run.py": STAGE, "dvc.yaml": PIPELINE}
+    stage = STAGE.replace("MACHINE", repr(machine()))
+    write = {"run.py": stage, "dvc.yaml": PIPELINE}
     write["params.yaml"] = "tasks:\n  - a-b\ndah:\n  gamma: 300\ntrain:\n  seeds:\n    - 0\n"
     for name, text in write.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -327,9 +364,13 @@ def test_commands_read_real_experiments(tmp_path, monkeypatch):
         return run(tmp_path, sys.executable, "-m", "dah", *arguments, code=code)
 
     table = [line.split() for line in dah("experiments").splitlines()]
-    assert table[0] == ["method", "dah.gamma", "seeds", "a-b", "mean"]
-    assert ["dah", "300", "2", "32.0", "±", "2.8", "-"] in table
-    assert ["dah", "1000", "1", "100.0", "-"] in table
+    assert table[0] == ["method", "dah.gamma", "seeds", "a-b", "mean", "runs"]
+    (pooled_row,) = [row for row in table if row[:3] == ["dah", "300", "2"]]
+    assert pooled_row[3:7] == ["32.0", "±", "2.8", "-"]
+    assert {*pooled_row[7:]} == {"main", "seed"}
+    (other,) = [row for row in table if row[:5] == ["dah", "1000", "1", "100.0", "-"]]
+    run(tmp_path, "dvc", "exp", "apply", other[5])
+    run(tmp_path, "git", "checkout", "--quiet", ".")
     assert len(table) == 3
     chosen = dah("select").strip().splitlines()[-1]
     assert chosen.startswith("dah.gamma=300 (")
@@ -345,18 +386,47 @@ def test_commands_read_real_experiments(tmp_path, monkeypatch):
 
 
 def test_runs_in_folders_are_candidates_too(tmp_path, monkeypatch, capsys):
-    """Each with its params.yaml; a missing file is one line that names it."""
-    for gamma, error in ((300.0, 0.2), (100.0, 0.1)):
-        folder = tmp_path / f"g{gamma:g}"
+    """Each with its params.yaml; other tasks are left out; a missing file is named in one line."""
+    both, tasks = ("a-b", "c-d"), ("a-b",)
+    for name, gamma, error, of in (
+        ("x", 300, 0.2, both),
+        ("y", 100, 0.1, both),
+        ("z", 9, 1, tasks),
+    ):
         for path, content in validation(error).items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(json.dumps(content), encoding="utf-8")
-        told = {"tasks": ["a-b", "c-d"], "dah": {"gamma": gamma}, "train": {"seeds": [0]}}
-        (folder / "params.yaml").write_text(json.dumps(told), encoding="utf-8")
-    folders = [str(tmp_path / name) for name in ("g300", "g100")]
+            (tmp_path / name / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / path).write_text(json.dumps(content), encoding="utf-8")
+        told = {"tasks": of, "dah": {"gamma": gamma}, "train": {"seeds": [0]}}
+        (tmp_path / name / "params.yaml").write_text(json.dumps(told), encoding="utf-8")
+        cost = {"machine": {"train@a-b-dah-0": machine()}}
+        (tmp_path / name / "metrics/cost.json").write_text(json.dumps(cost), encoding="utf-8")
+    folders = [str(tmp_path / name) for name in "xyz"]
     monkeypatch.setattr(sys, "argv", ["dah", "select", *folders])
     main()
-    assert capsys.readouterr().out.strip().endswith(f"dah.gamma=300 ({folders[0]})")
-    (tmp_path / "g100/metrics/validation/c-d/0.json").unlink()
-    with pytest.raises(SystemExit, match=r"g100/metrics/validation/c-d/0\.json: expected"):
+    printed = capsys.readouterr().out
+    assert printed.endswith(f"dah.gamma=300 ({folders[0]})\n")
+    assert f"\nleft out, since its tasks are others (a-b): {folders[2]}\n" in printed
+    assert "another machine" not in printed
+    (tmp_path / "y/metrics/validation/c-d/0.json").unlink()
+    with pytest.raises(SystemExit, match=r"y/metrics/validation/c-d/0\.json: expected"):
         main()
+
+
+def test_files_of_commits_are_read_without_a_checkout(tmp_path, monkeypatch):
+    """From the folder that one stands in; what is missing, no JSON or a folder is left out."""
+    (tmp_path / "in/folder").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "in")
+    run(tmp_path, "git", "init", "--quiet")
+    for content in ('{"a": 1}', '{"a": 2}'):
+        Path("m.json").write_text(content, encoding="utf-8")
+        Path("torn.json").write_text('{"a"', encoding="utf-8")
+        Path("folder/list.json").write_text("[1]\n\n", encoding="utf-8")
+        commit(tmp_path, content)
+    new, old = (run(tmp_path, "git", "rev-parse", name).strip() for name in ("HEAD", "HEAD~"))
+    paths = "m.json", "folder", "torn.json", "folder/list.json", "no such blob 3", "x\ny", "m.json"
+    found = read_committed((revision, path) for revision in (new, old, "0" * 40) for path in paths)
+    assert found == {(new, "m.json"): {"a": 2}, (old, "m.json"): {"a": 1}}
+    assert read_committed([]) == {}
+    monkeypatch.chdir(tmp_path.parent)
+    with pytest.raises(UserError, match="git cat-file: fatal: not a git repository"):
+        read_committed([(new, "m.json")])

@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 from clones import run
+from dvc.repo import Repo
 
 from dah.errors import UserError
 from dah.leftovers import (
     add_to_record,
     by_folder,
+    former_figures,
     read_record,
     refuse_loss,
     remove,
-    runs_of,
+    stages_of,
     survey,
 )
+from dah.outputs import figures
 from dah.params import load
 from dah.storage import Storage
 
@@ -235,11 +238,52 @@ def test_storage_is_what_dvc_stored(tmp_path):
     assert not Storage(tmp_path.parent).has(files[0])
 
 
-def test_runs_are_named_as_dvc_names_them():
-    """Every stage that DVC makes of the default has its run here, and no run is without a stage."""
+def test_stages_are_named_as_dvc_names_them():
+    """Those of the default, as DVC lists them; an oracle's have its name."""
     listed = subprocess.run(
         [sys.executable, "-m", "dvc", "stage", "list", "--name-only"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    runs = {name.split("@")[1] for name in listed.split() if "@" in name}
-    assert runs == runs_of(DEFAULT)
+    assert set(listed.split()) == stages_of(DEFAULT)
+    assert "oracle@amazon-webcam-suh-0" in stages_of(OTHER)
+
+
+def test_figures_are_what_the_pipeline_declares():
+    """Every output of dvc.yaml below metrics/, for the default's domains, tasks and methods."""
+    with Repo(str(ROOT)) as repo:
+        outs = {Path(out.fs_path).relative_to(ROOT).as_posix() for out in repo.index.outs}
+    assert {name for name in outs if name.startswith("metrics/")} == {
+        f"metrics/{name}" for name in figures(DEFAULT)
+    }
+
+
+FORMER = (
+    "amazon-webcam.json",
+    "curves/amazon-webcam.csv",
+    "validation/print-hand/7.json",
+    "training/print-hand/0/dan/plots/metrics/hash.tsv",
+    "training/print-hand/0/dah/metrics.json",
+)
+LISTED = (
+    "print-hand.json",
+    "summary.json",
+    "validation/print-hand/0.json",
+    "training/print-hand/0/dah/plots/metrics/hash.tsv",
+)
+
+
+def test_figures_of_what_is_no_longer_listed_go(tmp_path):
+    """Of tasks, seeds and methods, where the lock says that a stage made them; notes stay."""
+    metrics = tmp_path / "metrics"
+    draw(metrics, *FORMER, *LISTED, "notes.json", "curves/mine.csv")
+    outs = ", ".join(f"{{path: metrics/{name}}}" for name in (*FORMER[:3], *LISTED))
+    outs += "".join(
+        f", {{path: metrics/training/print-hand/0/{of}}}" for of in ("dan/plots", "dah")
+    )
+    (tmp_path / "dvc.lock").write_text(f"schema: '2.0'\nstages: {{a: {{outs: [{outs}]}}}}\n")
+    former = former_figures(metrics, DEFAULT, Storage(tmp_path))
+    assert names(metrics, former) == sorted(FORMER)
+    assert former_figures(metrics, DEFAULT, Storage(metrics)) == []
+    remove(former, metrics)
+    assert not (metrics / "training/print-hand/0/dan").exists()
+    assert (metrics / "training/print-hand/0/dah/plots").exists()

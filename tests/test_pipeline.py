@@ -1,13 +1,19 @@
 """What dvc.yaml promises: no path from the truth to training, and every file that a stage reads."""
 
 import ast
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from clones import clone, run
 from ruamel.yaml import YAML
 
+from dah.leftovers import stages_of
+from dah.params import Train, load
+
 ROOT = Path(__file__).parents[1]
-STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+STAGES = PIPELINE["stages"]
 OUTPUTS = ("outs", "metrics", "plots")
 
 
@@ -101,6 +107,13 @@ def imported(path):
 
 
 DOOR = ROOT / "dah" / "__init__.py"  # imports nothing until a person asks for load_encoder
+# What starts a stage, validates its parameters, whose values DVC tracks, and notes what it took. It
+# computes nothing, so that a change of it must not train again; check alone, which refuses, has it.
+INFORMING = {
+    *(ROOT / "dah" / "params").glob("*.py"),
+    *(ROOT / name for name in ("dah/process.py", "dah/costs.py")),
+    *(ROOT / "stages" / name for name in ("__init__.py", "command.py")),
+}
 
 
 def project_files(module):
@@ -118,11 +131,15 @@ def project_files(module):
 
 
 def code_of(stage):
-    """A stage's script and all that it imports of this project, directly or not."""
+    """A stage's script and all that it imports of this project, directly or not.
+
+    What only informs is left out, with what it alone imports.
+    """
     found, waiting = set(), [ROOT / "stages" / f"{stage}.py"]
+    passed = set() if stage == "check" else INFORMING
     while waiting:
         path = waiting.pop()
-        if path not in found:
+        if path not in found | passed:
             found.add(path)
             for module in imported(path):
                 waiting += project_files(module)
@@ -167,3 +184,83 @@ def test_parameters_that_a_script_reads_are_declared(stage):
 def test_every_stage_says_what_it_does(stage):
     """``dvc stage list`` reads as a table of contents."""
     assert STAGES[stage]["desc"]
+
+
+def test_the_metrics_are_the_headline():
+    """What ``dvc metrics diff`` and ``dvc exp show`` have by themselves fits a screen."""
+    declared = {path for stage in STAGES for path in paths(stage, "metrics")}
+    assert declared == {"metrics/summary.json"}
+    assert "metrics" not in PIPELINE
+
+
+@pytest.mark.parametrize("stage", ["train", "oracle"])
+def test_a_training_depends_on_all_options_but_the_list_of_seeds(stage):
+    """Its own seed is in its name; a seed that is added trains alone."""
+    options = {f"train.{field.name}" for field in fields(Train)}
+    declared = {name for name in paths(stage, "params") if name.startswith("train")}
+    assert declared == options - {"train.seeds"}
+
+
+@pytest.fixture
+def stand_in(tmp_path):
+    """The pipeline's own dvc.yaml in a clone, each command replaced by one that writes its outputs.
+
+    A change of a written file is one of the code that it stands for.
+    """
+    folder = clone(tmp_path / "dah", {})
+    (folder / "write.sh").write_text(WRITE, encoding="utf-8")
+    pipeline = YAML(typ="safe").load((folder / "dvc.yaml").read_text(encoding="utf-8"))
+    for name, stage in pipeline["stages"].items():
+        outs = (paths_out for kind in OUTPUTS for paths_out in stage.get(kind, ()))
+        names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in outs]
+        names += [f"data/raw/{domain}.tar" for domain in DOMAINS] if name == "fetch" else []
+        stage["cmd"] = f"sh write.sh {' '.join(names)}"
+    with (folder / "dvc.yaml").open("w", encoding="utf-8") as file:
+        YAML().dump(pipeline, file)
+    assert ran(folder) == stages_of(load(folder / "params.yaml"))
+    return folder
+
+
+DOMAINS = ("hand", "scene", "print")
+WRITE = """
+for path in "$@"; do
+    mkdir -p "$(dirname "$path")"
+    case "$path" in
+        *.*) echo "$path" > "$path" ;;
+        *) mkdir -p "$path" && echo "$path" > "$path/part" ;;
+    esac
+done
+"""
+
+
+def ran(folder):
+    """The stages that ``dvc repro`` runs."""
+    lines = run(folder, "dvc", "repro").splitlines()
+    return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
+
+
+def replaced(path, old, new):
+    """A file with one thing changed."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_what_is_there_stays_where_something_is_added(stand_in):
+    """A method's name, a seed, a method: new trainings run, and what gathers all; no other does."""
+    replaced(stand_in / "dah/params.py", '"dan", "dann"]', '"dan", "dann", "mine"]')
+    for name in ("dah/params/reading.py", "dah/costs.py", "stages/command.py"):
+        with (stand_in / name).open("a", encoding="utf-8") as file:
+            file.write("# changed\n")
+    assert ran(stand_in) == {"check"}
+    replaced(stand_in / "params.yaml", "  seeds:\n    - 0\n", "  seeds:\n    - 0\n    - 1\n")
+    tasks, methods = ("print-hand", "hand-scene"), ("dah", "dah-e", "noda")
+    gathering = {"check", *(f"evaluate@{task}" for task in tasks)}
+    added = {f"{stage}@{task}-1" for stage in ("encode", "hash") for task in tasks}
+    added |= {f"train@{task}-{method}-1" for task in tasks for method in methods}
+    assert ran(stand_in) == gathering | added
+    replaced(stand_in / "params.yaml", "  - noda\n", "  - noda\n  - dan\n")
+    added = {f"train@{task}-dan-{seed}" for task in tasks for seed in (0, 1)}
+    gathering |= {f"encode@{task}-{seed}" for task in tasks for seed in (0, 1)}
+    assert ran(stand_in) == gathering | added

@@ -1,8 +1,10 @@
 """Pictures measured in their pixels: where each colour is, and how much of it."""
 
+import json
 import tracemalloc
 from io import BytesIO
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from dah.report.plots import (
     domain_map,
     precision_recall_curves,
 )
+from dah.tables import CURVE
 
 
 def pixels(png):
@@ -55,6 +58,16 @@ def test_a_curve_is_drawn_where_its_figures_are():
     bottom = np.flatnonzero(axis > picture.shape[1] / 2).max()
     assert_allclose((bottom - high) / (bottom - low), 3, rtol=0.03)
     assert len(where(picture, COLOURS[2])[0]) == 0
+
+
+def test_dvcs_curves_follow_the_radius_as_a_number():
+    """DVC gives a table's cells as text, of which 10 comes before 2: a zigzag."""
+    path = Path(__file__).parents[1] / ".dvc/plots/by_method.json"
+    template = json.loads(path.read_text(encoding="utf-8"))
+    parsed = template["data"]["format"]["parse"]
+    assert parsed == {name: "number" for name in CURVE if name != "method"}
+    line, _ = template["layer"]
+    assert line["encoding"]["order"]["field"] in parsed
 
 
 def test_more_methods_than_colours_still_differ():

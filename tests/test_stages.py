@@ -85,6 +85,7 @@ def test_the_check_refuses_a_data_set_among_outputs(tmp_path):
         ("name: lenet", "name: alexnet", "params.yaml: backbone.weights is 'letters', which is"),
         ("weights: letters", "weights: a.pth", "backbone.weights: a.pth is not a file; set it to"),
         ("weights: letters", "weights: imagenet", "there are no imagenet weights of lenet; set"),
+        ("device: auto", "device: cuda", "train.device is cuda, but torch finds no GPU here; set"),
         ("size: 32", "size: 24", "images.size is 24, but lenet sees squares of 28 pixels; set it"),
     ],
 )
@@ -173,7 +174,42 @@ def test_results_before_a_run_are_one_line(tmp_path):
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     code, _, error = call("dah", "results", cwd=tmp_path)
     assert code == 1
-    assert error.startswith("dah: metrics/summary.json: expected metrics as JSON, found: ")
+    assert error.startswith("dah: metrics/means.json: expected metrics as JSON, found: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["itq"], "there are no predictions of 'itq'; expected one of dah, dah-e, noda, the deep"),
+        (["dan"], "there are no predictions of 'dan'; expected one of dah, dah-e, noda, the deep"),
+        (["dah", "--seed", "9"], "seed 9 is not trained; train.seeds in params.yaml has 0"),
+    ],
+)
+def test_predictions_that_no_run_made_are_one_line(tmp_path, arguments, message):
+    """What can be asked for is named."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    code, output, error = call("dah", "predictions", "print-hand", *arguments, cwd=tmp_path)
+    assert (code, output, error.count("\n")) == (1, "", 1)
+    assert error.startswith(f"dah: {message}")
+
+
+def test_the_check_clears_figures_of_former_tasks(tmp_path):
+    """What dvc.lock says that a stage made; costs of stages that are no more go too."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    (tmp_path / "metrics").mkdir()
+    for name in ("a-b", "print-hand", "mine"):
+        (tmp_path / f"metrics/{name}.json").write_text("{}")
+    outs = "[{path: metrics/a-b.json}, {path: metrics/print-hand.json}]"
+    (tmp_path / "dvc.lock").write_text(f"schema: '2.0'\nstages: {{e: {{outs: {outs}}}}}\n")
+    (tmp_path / "metrics/cost.json").write_text('{"seconds": {"evaluate": 1, "fetch": 2}}')
+    code, output, _ = call(*CHECK, cwd=tmp_path)
+    assert code == 0
+    assert "removed metrics/a-b.json: figures of what is no longer listed\n" in output
+    left = {path.stem for path in (tmp_path / "metrics").iterdir()}
+    assert left == {"print-hand", "mine", "cost"}
+    assert (tmp_path / "metrics/cost.json").read_text().split() == [
+        "{", '"seconds":', "{", '"fetch":', "2", "}", "}",
+    ]  # fmt: skip
 
 
 def test_torchvision_imports_without_its_operators():

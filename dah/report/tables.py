@@ -23,9 +23,13 @@ PUBLISHED = {2: "accuracy", 3: "accuracy", 4: "map"}
 DOMAIN_UNIT = "SVM: five-fold accuracy of a linear SVM on fc7 within the domain"
 ABSENT = "-"
 TITLES = {
-    "accuracy": ("Target accuracy", "%: from codes (eq. 6), or 1-nearest neighbour on fc7"),
+    "accuracy": (
+        "Target accuracy",
+        "%: eq. 6 on codes; the softmax of source, dan, dann; 1-nearest neighbour on fc7 of none,"
+        " gfk, tca, coral, jda",
+    ),
     "accuracy_real": ("Target accuracy, real outputs", "%: eq. 6 on u instead of sgn(u)"),
-    "accuracy_svm": ("Target accuracy, linear SVM", "% on fc7"),
+    "accuracy_svm": ("Target accuracy, linear SVM", "%: on the fc7 that each method adapts"),
     "map": ("Mean average precision", "target queries, target database, tie-aware"),
     "map_lowest": ("Mean average precision, worst order of ties", "what a sort could report"),
     "map_highest": ("Mean average precision, best order of ties", "what a sort could report"),
@@ -35,7 +39,10 @@ TITLES = {
     "imbalance": ("Imbalance of bits", "0: each is one for half of the target, 1: constant"),
     "correlation": ("Correlation of bits", "mean absolute value over pairs"),
     "collisions": ("Collisions", "share of target images whose code another one has"),
-    "domain_error": ("Domain error", "of a linear classifier on fc7; 0.5: domains look alike"),
+    "domain_error": (
+        "Domain error",
+        "of a linear classifier on each network's fc7; 0.5: domains look alike",
+    ),
     "a_distance": ("A-distance", "2 (1 - 2 domain error): 0 where domains look alike"),
     LEFT_OUT: ("Figures left out", "how many were not finite"),
 }
