@@ -2,13 +2,13 @@
 
 import platform
 import subprocess
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dah.machine import processor
 from dah.params import Params, defaults, leaves, read_yaml
 from dah.tables import read_json
 
@@ -88,18 +88,3 @@ def commit(root: Path) -> str:
         return git("rev-parse", "--short", "HEAD") + "+" * bool(git("diff", "HEAD", "--stat"))
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-
-
-def processor() -> str:
-    """The processor's name where the system tells it, else its kind."""
-    for line in _lines(Path("/proc/cpuinfo")):
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        yield from path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return
