@@ -1,27 +1,13 @@
 """The report: one page of tables and pictures that opens without a network."""
 
-import base64
-from collections.abc import Container, Mapping, Sequence
-from html import escape as escaped
-from io import BytesIO
+from collections.abc import Mapping, Sequence
 from string import Template
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from dah.confusion import Confusion, category_accuracy
 from dah.figures import DomainFigures
-from dah.plots import (
-    CONFUSED,
-    a_distance_bars,
-    confusion_map,
-    domain_map,
-    precision_recall_curves,
-)
-from dah.printable import printable
+from dah.gallery import Images, escape, image, of_task, table
+from dah.plots import a_distance_bars
 from dah.report import (
-    ABSENT,
     DOMAIN_UNIT,
     TITLES,
     Column,
@@ -33,8 +19,6 @@ from dah.report import (
     shown,
 )
 
-THUMBNAIL = 96
-CELLS = ("true", "predicted", "images")
 PAGE = Template("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -69,7 +53,7 @@ def page(
     records: Mapping[str, Mapping[str, Any]],
     domains: DomainFigures,
     dataset: str,
-    images: Mapping[str, np.ndarray],
+    images: Images,
 ) -> str:
     """All tables, then the pictures of every task, as HTML with the pictures inside.
 
@@ -83,103 +67,22 @@ def page(
     if blind:
         names = escape(", ".join(blind))
         parts.append(f"<p>No labels in the target, so no accuracy and no mAP: {names}")
+    for task, record in records.items():
+        parts += [
+            f"<p>Left out of {escape(task)}: {escape(method)}, {escape(reason)}"
+            for method, reason in record["left_out"].items()
+        ]
     for figure in shown(columns):
         parts.append(_figure(figure, columns))
         printed = published_table(dataset, figure, tasks)
         if printed:
-            parts.append(f"<p>As published, VGG-F\n{_rows(printed)}")
+            parts.append(f"<p>As published, VGG-F\n{table(printed)}")
         if figure == "a_distance":
             of_tasks = {c.name: c.figures.get(figure, {}) for c in columns if c.name in tasks}
-            parts.append(_image("A-distances (Figure 3a)", a_distance_bars(of_tasks)))
-    parts.append(f"<h2>Domains</h2>\n<p>{DOMAIN_UNIT}\n{_rows(domain_table(domains))}")
-    parts += [
-        part
-        for task, record in records.items()
-        if record["precision_recall"]
-        for part in _task(task, record, images)
-    ]
+            parts.append(image("A-distances (Figure 3a)", a_distance_bars(of_tasks)))
+    parts.append(f"<h2>Domains</h2>\n<p>{DOMAIN_UNIT}\n{table(domain_table(domains))}")
+    parts += [part for task, of in records.items() for part in of_task(task, of, images)]
     return PAGE.substitute(body="\n".join(parts))
-
-
-def escape(name: str) -> str:
-    """A name as HTML that shows it as it is."""
-    return escaped(printable(name))
-
-
-def _task(task: str, record: Mapping[str, Any], images: Mapping[str, np.ndarray]) -> list[str]:
-    """What is drawn of a task's first seed."""
-    name, categories = escape(task), record["categories"]
-    parts = [
-        f"<h2>{name}</h2>\n<h3>Precision and recall</h3>",
-        _image(f"Precision-recall curves of {task}", precision_recall_curves(
-            record["precision_recall"]
-        )),
-    ]  # fmt: skip
-    for method, queries in record["nearest"].items():
-        parts.append(
-            f"<h3>Nearest images by the codes of {escape(method)}</h3>\n<p>A query, then the"
-            " target images of the smallest Hamming distance: the same category or another</p>"
-        )
-        parts += [_neighbours(query, categories, images) for query in queries]
-    for method, of in record["points"].items():
-        labels = [np.array(of[f"{side}_labels"]) for side in ("source", "target")]
-        names = dict(enumerate(categories))
-        points = np.array(of["source"]), np.array(of["target"])
-        parts.append(
-            f"<h3>Map of fc7, {escape(method)}</h3>\n<p>t-SNE of a sample (Figures 3b-d)</p>"
-        )
-        parts.append(_image(f"t-SNE of {method} on {task}", domain_map(*points, *labels, names)))
-    confusion = {
-        method: Confusion(len(categories), *(np.array(of[name], int) for name in CELLS))
-        for method, of in record["confusion"].items()
-    }
-    for method, counts in confusion.items():
-        picture = _image(f"Confusion of {method} on {task}", confusion_map(counts, categories))
-        note = ""
-        if len(categories) > CONFUSED:
-            note = f"<p>All of them: data/evaluation/{name}.json\n"
-        parts.append(
-            f"<details><summary>Confusion, {escape(method)}</summary>\n{note}{picture}</details>"
-        )
-    of_categories = zip(categories, *map(category_accuracy, confusion.values()), strict=True)
-    rows = [[c, *(ABSENT if np.isnan(v) else f"{v:.1f}" for v in of)] for c, *of in of_categories]
-    table = _rows([["", *confusion], *rows])
-    parts.append(f"<details><summary>Accuracy of each category, %</summary>\n{table}</details>")
-    return parts
-
-
-def _neighbours(
-    query: Mapping[str, Any], categories: Sequence[str], images: Mapping[str, np.ndarray]
-) -> str:
-    """A query's picture and those of its neighbours, right and wrong marked."""
-
-    def picture(kind: str, of: Mapping[str, Any], mark: str) -> str:
-        category = categories[of["label"]]
-        title = f"{kind}: {category}"
-        return (
-            f"<figure class={kind}>{_image(title, _jpeg(images[of['id']]), 'jpeg')}"
-            f"<figcaption>{escape(mark)} {escape(category)}</figcaption></figure>"
-        )
-
-    figures = [picture("query", query, "query:")]
-    for of in query["nearest"]:
-        right = of["label"] == query["label"]
-        mark = f"{chr(0x2713) if right else chr(0x2717)} {of['distance']} bits:"
-        figures.append(picture("right" if right else "wrong", of, mark))
-    return "<div class=row>" + "\n".join(figures) + "</div>"
-
-
-def _jpeg(image: np.ndarray) -> bytes:
-    picture = Image.fromarray(image)
-    picture.thumbnail((THUMBNAIL, THUMBNAIL))
-    buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
-
-
-def _image(title: str, data: bytes, form: str = "png") -> str:
-    text = base64.b64encode(data).decode()
-    return f"<img alt='{escape(title)}' src='data:image/{form};base64,{text}'>"
 
 
 def _figure(figure: str, columns: Sequence[Column]) -> str:
@@ -191,17 +94,4 @@ def _figure(figure: str, columns: Sequence[Column]) -> str:
         for place, (column, top) in enumerate(zip(columns, best, strict=True), start=1)
         if top is not None and column.figures.get(figure, {}).get(method) == top
     }
-    return f"<h2>{title}</h2>\n<p>{unit}\n{_rows(figure_table(figure, columns), marked)}"
-
-
-def _rows(rows: Sequence[Sequence[str]], marked: Container[tuple[int, int]] = ()) -> str:
-    lines = []
-    for row, cells in enumerate(rows):
-        line = "<tr>"
-        for column, cell in enumerate(cells):
-            head = row == 0 or column == 0
-            mark = " class=best" if (row, column) in marked else ""
-            line += f"<{'th' if head else 'td'}{mark}>{escape(cell)}"
-        lines.append(line)
-    body = "\n".join(lines)
-    return f"<table>\n{body}\n</table>"
+    return f"<h2>{title}</h2>\n<p>{unit}\n{table(figure_table(figure, columns), marked)}"
