@@ -96,7 +96,7 @@ def test_the_check_says_what_no_data_could_have(tmp_path):
         ("name: digits", "name: folder", "params.yaml: dataset.path is null, but dataset.name is"),
         ("name: lenet", "name: alexnet", "params.yaml: backbone.weights is 'letters', which is"),
         ("weights: letters", "weights: a.pth", "backbone.weights: a.pth is not a file; set it to"),
-        ("weights: letters", "weights: imagenet", "there are no ImageNet weights of lenet; set"),
+        ("weights: letters", "weights: imagenet", "there are no imagenet weights of lenet; set"),
         ("size: 32", "size: 24", "images.size is 24, but lenet sees squares of 28 pixels; set it"),
     ],
 )
