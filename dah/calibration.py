@@ -11,6 +11,7 @@ from torch import Tensor
 BINS = 15  # Guo et al. 2017
 MIXED = 0.65  # lambda of Hu et al. 2024
 HOTTEST = 100.0
+ROUNDING = 1e-9  # of a derivative that is zero
 ROWS_AT_ONCE = 256
 
 
@@ -48,7 +49,7 @@ def temperature(p: np.ndarray, y: np.ndarray) -> float | None:
         q /= q.sum(axis=1, keepdims=True)
         return float((q * log_p).sum(axis=1).mean() - right)
 
-    if slope(1.0) <= 0:
+    if slope(1.0) <= ROUNDING:
         return 1.0
     if slope(1 / HOTTEST) >= 0:
         return HOTTEST

@@ -14,7 +14,7 @@ from dah.shards import alone, already_done, encode_rest, finish, header_of
 from dah.tables import SKIPPED, write_table
 
 
-def run(model: Path, images: list[str], out: Path, device: str, outputs: bool) -> None:
+def run(model: Path, images: list[str], out: Path, device: str, outputs: bool = False) -> None:
     """Encode what is not in `out` yet; list what cannot be read in ``<out>.skipped.csv``.
 
     There a file is named within its folder or archive, or by its whole path where the images are

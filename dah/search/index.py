@@ -79,8 +79,7 @@ def build_index(codes: Sequence[Path], folder: Path, kind: str, shard: int = SHA
     where all files have them.
     """
     headers = [read_header(path) for path in codes]
-    outputs = all(header.outputs for header in headers)
-    calibrated = all(header.calibrated for header in headers)
+    outputs, calibrated = (all(getattr(h, n) for h in headers) for n in ("outputs", "calibrated"))
     for path, header in zip(codes, headers, strict=True):
         check_model(path, header, headers[0])
     if folder.exists() and not (folder / CONTENTS).exists():
