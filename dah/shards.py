@@ -87,7 +87,7 @@ def check_columns(path: Path, found: Header, expected: Header) -> None:
         if has != wanted:
             words = ("with", "without") if wanted else ("without", "with")
             raise UserError(
-                f"{path}: expected codes {words[0]} {what}, found some {words[1]}; encode into"
+                f"{path}: expected codes {words[0]} {what}, found some {words[1]} them; encode into"
                 " another file"
             )
 
