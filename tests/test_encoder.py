@@ -78,6 +78,7 @@ def test_bad_images_are_told_and_the_others_encoded(encoder, tmp_path):
 
 def test_nothing_to_encode_is_no_codes(encoder, tmp_path):
     """An empty folder, and one of bad images, keep the widths."""
+    (tmp_path / "empty").mkdir()
     found = encoder.encode(tmp_path / "empty")
     assert (found.codes.shape, found.probabilities.shape) == ((0, 2), (0, 3))
 

@@ -239,12 +239,10 @@ def test_one_file_holds_one_kind_of_rows(work, what):
     out, header, _ = work
     given = rows(3)._replace(outputs=np.zeros((3, 12), np.float16))
     write(out, given, header=replace(header, **{what: True}))
-    with pytest.raises(
-        UserError, match=r"expected codes without .*found some with; encode into an"
-    ):
+    with pytest.raises(UserError, match=r"expected codes without .*found some with them; encode"):
         already_done(out, header)
     write(out, rows(3), header=header)
-    with pytest.raises(UserError, match=r"expected codes with .*found some without; encode into"):
+    with pytest.raises(UserError, match=r"expected codes with .*found some without them; encode"):
         already_done(out, replace(header, **{what: True}))
 
 
