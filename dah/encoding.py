@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dah.artifacts import Codes
-from dah.calibration import mixture_temperature, partners
+from dah.calibration import mixture_temperature
 from dah.codes import pack, unpack
 from dah.data.tasks import Lists
 from dah.distributed import gather, own_share
@@ -16,6 +16,7 @@ from dah.domains import domain_error
 from dah.errors import UserError
 from dah.linalg import centred, row_space
 from dah.losses import category_log_probabilities
+from dah.mixtures import partners
 from dah.networks import Network
 from dah.reach import reach
 

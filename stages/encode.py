@@ -6,7 +6,6 @@ import torch
 from tqdm import tqdm
 
 from dah.artifacts import write_codes
-from dah.calibration import mixtures, partners
 from dah.checkpoints import load_network
 from dah.data.augment import plain_view
 from dah.data.pictures import read_inputs
@@ -15,6 +14,7 @@ from dah.devices import choose_device, use_precision, use_threads
 from dah.distributed import is_first
 from dah.encoding import activations, codes_of
 from dah.figures import by_figure, left_out
+from dah.mixtures import mixtures, partners
 from dah.params import Params
 from dah.tables import write_json
 from dah.validators import validation_figures

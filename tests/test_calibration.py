@@ -8,15 +8,14 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 
-from dah import calibration
+from dah import mixtures as module
 from dah.calibration import (
     calibration_error,
     mixture_temperature,
-    mixtures,
-    partners,
     temperature,
     tempered,
 )
+from dah.mixtures import mixtures, partners
 
 RNG = np.random.default_rng(0)
 
@@ -127,7 +126,7 @@ def test_the_calibration_error_by_hand():
 @pytest.mark.parametrize("block", [1, 3, 100])
 def test_mixtures_equal_their_formula(monkeypatch, block):
     """Pixels are rounded, activations are not; the arguments stay as they were."""
-    monkeypatch.setattr(calibration, "ROWS_AT_ONCE", block)
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", block)
     partner = partners(7, 0)
     pixels = RNG.integers(0, 256, (7, 4, 4, 3), np.uint8)
     given = torch.from_numpy(pixels.copy())

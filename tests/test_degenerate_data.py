@@ -13,7 +13,6 @@ from torch import nn
 
 from dah import adapt, hashing, params
 from dah.artifacts import Codes, read_features, write_features
-from dah.calibration import mixtures, partners
 from dah.classifiers import linear_svm, nearest_neighbour
 from dah.data.split import Domain, make_task
 from dah.data.tasks import Labels, Lists
@@ -24,6 +23,7 @@ from dah.evaluation import code_figures, target_figures
 from dah.illustrations import illustrations
 from dah.linalg import unit_rows
 from dah.methods import SOFTMAX
+from dah.mixtures import mixtures, partners
 from dah.networks import Network
 from dah.retrieval import precision_recall
 from dah.training import Training, fit
