@@ -16,7 +16,7 @@ from dah.comparison import experiments_table
 from dah.data.tasks import read_lists
 from dah.errors import UserError
 from dah.experiments import foreign_note, read_folder, show
-from dah.predictions import COLUMNS
+from dah.predictions import columns
 from dah.predictions import predictions as target_predictions
 from dah.presets import apply_preset
 from dah.project import project_root
@@ -65,7 +65,7 @@ def predictions(task: str, method: str, seed: int | None) -> None:
     files = [table["file"][row] for row in rows_of(table["id"], codes.target_ids, path)]
     categories = read_lists(DATA / "tasks" / task).categories
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns(codes))
     writer.writerows(target_predictions(codes, categories, files))
 
 

@@ -20,12 +20,8 @@ from dah.errors import UserError
 from dah.hdf5 import array_in, creating, number_in, read_array, read_names, reading
 
 LARGEST = 1e15  # of an activation: sums of squares stay finite in single precision
-REAL_OF_CODES = (
-    "probabilities",
-    "probabilities_real",
-    "components_source",
-    "components_target",
-)
+REAL_OF_CODES = ("probabilities", "probabilities_real", "components_source", "components_target")
+OPTIONAL = {"temperature": float, "reach": int}
 _REMEDY = "free space or mend permissions, then run again"
 _REMEDIES = {
     errno.ENAMETOOLONG: "choose a shorter name",
@@ -50,7 +46,9 @@ class Codes:
     a method has no such thing: float32 ``(n_target, C)`` class probabilities of the target from
     codes (eq. 6) and from the real outputs; the error in [0, 0.5] of a classifier that tells source
     from target on the trained network's fc7; the leading principal components of that fc7, float32
-    ``(n_source, r)`` and ``(n_target, r)``.
+    ``(n_source, r)`` and ``(n_target, r)``; the temperature that calibrates the probabilities
+    (``dah.calibration``); the Hamming distance to the source beyond which an image is of none of
+    its categories (``dah.reach``).
     """
 
     bits: int
@@ -63,6 +61,8 @@ class Codes:
     domain_error: float | None = None
     components_source: np.ndarray | None = None
     components_target: np.ndarray | None = None
+    temperature: float | None = None
+    reach: int | None = None
 
 
 @contextmanager
@@ -184,7 +184,10 @@ def write_codes(path: Path, codes: Codes) -> None:
         if values is not None:
             arrays[name] = values.astype(np.float32)
     error = math.nan if codes.domain_error is None else codes.domain_error
-    _write(path, "codes", arrays, {"bits": codes.bits, "domain_error": error})
+    attributes = {"bits": codes.bits, "domain_error": error}
+    found = {name: getattr(codes, name) for name in OPTIONAL}
+    attributes |= {name: value for name, value in found.items() if value is not None}
+    _write(path, "codes", arrays, attributes)
 
 
 def read_codes(path: Path) -> Codes:
@@ -193,6 +196,9 @@ def read_codes(path: Path) -> Codes:
         bits, error = (number_in(file, name) for name in ("bits", "domain_error"))
         if not isinstance(bits, int) or bits < 0 or not (math.isnan(error) or 0 <= error <= 0.5):
             raise UserError(f"{path}: expected codes, found {bits} bits, a domain error of {error}")
+        found = {name: number_in(file, name) for name in OPTIONAL if name in file.attrs}
+        if not all(isinstance(v, OPTIONAL[n]) and 0 <= v < math.inf for n, v in found.items()):
+            raise UserError(f"{path}: expected a temperature and a reach, found {found}")
         codes = Codes(
             bits=bits,
             source=read_array(file, "source", np.uint8, 2),
@@ -200,6 +206,7 @@ def read_codes(path: Path) -> Codes:
             target=read_array(file, "target", np.uint8, 2),
             target_ids=read_names(file, "target_id"),
             domain_error=None if math.isnan(error) else error,
+            **found,
             **{
                 name: read_array(file, name, np.float32, 2)
                 for name in REAL_OF_CODES

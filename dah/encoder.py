@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from dah.calibration import tempered
 from dah.checkpoints import read_model
 from dah.codes import pack, unpack
 from dah.data.augment import centre_crop
@@ -22,6 +23,7 @@ from dah.encoder_file import EncoderParts, encoder_of, is_encoder
 from dah.encoding import probabilities
 from dah.inference import batch_size, settled
 from dah.networks import Network
+from dah.reach import nearest_distances
 from dah.trained import completed, folders_beside
 
 BATCHES_AHEAD = 2
@@ -32,8 +34,10 @@ class Encoded(NamedTuple):
     """Images with their codes, and those that cannot be read with the reasons.
 
     ``names`` of n images; ``codes``: packed uint8 ``(n, ceil(bits / 8))``, bit i of an image in bit
-    7 - i % 8 of byte i // 8; ``probabilities`` float32 ``(n, C)`` of the categories by eq. 6;
-    ``failures``: name to reason, the second of two folders' equal names by its whole path. Pictures
+    7 - i % 8 of byte i // 8; ``probabilities`` float32 ``(n, C)`` of the categories by eq. 6,
+    calibrated where the encoder is; ``failures``: name to reason, the second of two folders' equal
+    names by its whole path; ``far``: bool ``(n,)``, which images are of none of the categories;
+    ``outputs``: float16 ``(n, bits)``, real outputs, whose signs are the codes. Pictures
     that are no files are named by their numbers, from 0.
     """
 
@@ -41,6 +45,8 @@ class Encoded(NamedTuple):
     codes: np.ndarray
     probabilities: np.ndarray
     failures: dict[str, str]
+    far: np.ndarray | None = None
+    outputs: np.ndarray | None = None
 
     def __repr__(self) -> str:
         width, categories = self.codes.shape[1], self.probabilities.shape[1]
@@ -91,10 +97,22 @@ class Encoder:
         return pack(self.outputs(squares))
 
     def probabilities(self, codes: np.ndarray) -> np.ndarray:
-        """Category probabilities float32 ``(n, C)`` of packed codes (eq. 6)."""
+        """Category probabilities float32 ``(n, C)`` of packed codes (eq. 6), calibrated or not."""
         signs = (unpack(given, self.bits) for given in (codes, self.parts.source_codes))
         labels, sharpness = self.parts.source_labels, self.parts.sharpness
-        return probabilities(*signs, labels, sharpness, len(self.categories))
+        p = probabilities(*signs, labels, sharpness, len(self.categories))
+        return p if self.parts.temperature is None else tempered(p, self.parts.temperature)
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether probabilities are calibrated, or mere scores."""
+        return self.parts.temperature is not None
+
+    def far(self, codes: np.ndarray) -> np.ndarray:
+        """Which packed codes lie far from all source codes, so in no category, bool ``(n,)``."""
+        if self.parts.reach is None:
+            return np.zeros(len(codes), bool)
+        return nearest_distances(codes, self.parts.source_codes) > self.parts.reach
 
     def batches(self, members: Iterable[tuple[str, bytes]]) -> Iterator[Encoded]:
         """Codes of image files ``(name, bytes)``, batch by batch, in their order.
@@ -137,6 +155,8 @@ class Encoder:
             codes=np.concatenate([batch.codes for batch in batches]),
             probabilities=np.concatenate([batch.probabilities for batch in batches]),
             failures=failures,
+            far=np.concatenate([batch.far for batch in batches]),
+            outputs=np.concatenate([batch.outputs for batch in batches]),
         )
 
     def _encoded(self, batch: Sequence[tuple[str, Picture | str]]) -> Encoded:
@@ -145,9 +165,12 @@ class Encoder:
         if not good:
             width, categories = self.parts.source_codes.shape[1], len(self.categories)
             shares = np.empty((0, categories), np.float32)
-            return Encoded([], np.empty((0, width), np.uint8), shares, failures)
-        codes = self.codes(np.stack([picture.square for _, picture in good]))
-        return Encoded([name for name, _ in good], codes, self.probabilities(codes), failures)
+            none = np.empty(0, bool), np.empty((0, self.bits), np.float16)
+            return Encoded([], np.empty((0, width), np.uint8), shares, failures, *none)
+        u = self.outputs(np.stack([picture.square for _, picture in good]))
+        codes, names = pack(u), [name for name, _ in good]
+        told = self.far(codes), u.astype(np.float16)
+        return Encoded(names, codes, self.probabilities(codes), failures, *told)
 
 
 def load_encoder(model: str | Path, device: str = "auto") -> Encoder:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dah.calibration import HOTTEST
 from dah.checkpoints import network_of, read_model, write_model
 from dah.codes import check_codes
 from dah.errors import UserError
@@ -21,6 +22,7 @@ MOST_BITS = 1024
 MOST_UNITS = 2**20
 NUMBERS = (torch.float32, torch.float64, torch.float16, torch.int64)
 SHAPE = ("trunk", "outputs", "bottleneck", "softmax")
+OPTIONAL = ("temperature", "reach")
 LARGEST_SHARPNESS = 1024  # as of dah.sharpness
 
 
@@ -31,7 +33,10 @@ class EncoderParts:
     ``state`` and ``shape``: weights and plain values of a ``Network`` with a hash head; ``size``:
     side in pixels of the squares that images are decoded to, of which the network sees the centre;
     ``source_codes``: packed uint8 ``(n_s, ceil(bits / 8))``, and ``source_labels`` int64 ``(n_s,)``
-    of them, which number ``categories``: what eq. 6 compares a code with, at ``sharpness``.
+    of them, which number ``categories``: what eq. 6 compares a code with, at ``sharpness``;
+    ``temperature`` that calibrates its probabilities (``dah.calibration``), None where none was
+    found, as in files of earlier versions; ``reach``: the Hamming distance to the nearest source
+    code beyond which an image is of none of the categories (``dah.reach``), None for no such limit.
     """
 
     state: Mapping[str, Tensor] = field(repr=False)
@@ -41,6 +46,8 @@ class EncoderParts:
     source_codes: np.ndarray = field(repr=False)
     source_labels: np.ndarray = field(repr=False)
     sharpness: float
+    temperature: float | None = None
+    reach: int | None = None
 
     @property
     def bits(self) -> int:
@@ -73,7 +80,7 @@ def write_encoder(path: Path, parts: EncoderParts) -> None:
         LABELS: torch.from_numpy(parts.source_labels),
     }
     config = {name: parts.shape[name] for name in SHAPE}
-    config |= {name: getattr(parts, name) for name in ("size", "sharpness")}
+    config |= {name: getattr(parts, name) for name in ("size", "sharpness", *OPTIONAL)}
     config["categories"] = list(parts.categories)
     write_model(path, {**parts.state, **sources}, config)
 
@@ -95,7 +102,8 @@ def encoder_of(path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any
         codes, labels = (state.pop(name).detach().numpy() for name in (CODES, LABELS))
         shape = {name: config[name] for name in SHAPE}
         size, categories, sharpness = (config[name] for name in ("size", "categories", "sharpness"))
-        parts = EncoderParts(state, shape, size, categories, codes, labels, sharpness)
+        optional = {name: config.get(name) for name in OPTIONAL}
+        parts = EncoderParts(state, shape, size, categories, codes, labels, sharpness, **optional)
     except KeyError as error:
         raise UserError(
             f"{path}: expected an encoder, found a model without {error};"
@@ -129,11 +137,7 @@ def check_parts(path: Path, parts: EncoderParts) -> None:
         raise UserError(f"{path}: expected the names of a trunk and of categories, found none")
     if any(value.dtype not in NUMBERS for value in parts.state.values()):
         raise UserError(f"{path}: expected weights of 16, 32 or 64 bits, found others")
-    if type(parts.sharpness) is not float or not 0 < parts.sharpness <= LARGEST_SHARPNESS:
-        raise UserError(
-            f"{path}: expected a sharpness above 0, at most {LARGEST_SHARPNESS}, found another;"
-            " make the file again with `python -m dah export`"
-        )
+    _check_prediction(path, parts)
     try:
         check_codes(parts.source_codes, parts.bits)
     except ValueError as error:
@@ -155,3 +159,16 @@ def check_parts(path: Path, parts: EncoderParts) -> None:
         )
     if not len(labels) or labels.min() < 0 or labels.max() >= categories:
         raise UserError(f"{path}: expected source labels 0 ... {categories - 1} of its categories")
+
+
+def _check_prediction(path: Path, parts: EncoderParts) -> None:
+    if type(parts.sharpness) is not float or not 0 < parts.sharpness <= LARGEST_SHARPNESS:
+        raise UserError(
+            f"{path}: expected a sharpness above 0, at most {LARGEST_SHARPNESS}, found another;"
+            " make the file again with `python -m dah export`"
+        )
+    T, reach = parts.temperature, parts.reach
+    if not (T is None or (type(T) is float and 1 <= T <= HOTTEST)):
+        raise UserError(f"{path}: expected a temperature of 1 to {HOTTEST:g}, found another")
+    if not (reach is None or (type(reach) is int and 0 <= reach <= parts.bits)):
+        raise UserError(f"{path}: expected a reach of 0 to {parts.bits} bits, found another")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dah.artifacts import Codes
+from dah.calibration import mixture_temperature
 from dah.codes import pack, unpack
 from dah.data.tasks import Lists
 from dah.distributed import gather, own_share
@@ -15,7 +16,9 @@ from dah.domains import domain_error
 from dah.errors import UserError
 from dah.linalg import centred, row_space
 from dah.losses import category_log_probabilities
+from dah.mixtures import partners
 from dah.networks import Network
+from dah.reach import reach
 
 BATCH = 256
 QUERIES_AT_ONCE = 1024
@@ -79,20 +82,29 @@ def codes_of(
     network: Network,
     sharpness: float,
     seed: int,
+    mixed: Activations | None = None,
 ) -> Codes:
     """What is exported of a trained network: codes and probabilities by eq. 6, or a softmax's.
 
-    Activations of both domains in the order of `lists`; `seed` is that of ``domain_error``'s folds.
+    Activations of both domains in the order of `lists`; `seed` is that of ``domain_error``'s folds
+    and of the ``partners`` that the target's images are mixed with. `mixed`: activations of these
+    ``mixtures``, without which the probabilities cannot be calibrated.
     """
     ys, categories = lists.source_labels, len(lists.categories)
     softmax, bits = network.shape["softmax"], network.shape["outputs"]
+
+    def shares_of(u: np.ndarray) -> np.ndarray:
+        if softmax:
+            return torch.softmax(torch.from_numpy(u), dim=1).numpy()
+        signs = (unpack(pack(side), bits) for side in (u, source.u))
+        return probabilities(*signs, ys, sharpness, categories)
+
+    shares = shares_of(target.u)
     if softmax:
         source_codes, target_codes = (np.empty((len(x.u), 0), np.uint8) for x in (source, target))
-        shares = real = torch.softmax(torch.from_numpy(target.u), dim=1).numpy()
+        real = shares
     else:
         source_codes, target_codes = pack(source.u), pack(target.u)
-        signs = unpack(source_codes, bits), unpack(target_codes, bits)
-        shares = probabilities(signs[1], signs[0], ys, sharpness, categories)
         real = probabilities(target.u, source.u, ys, sharpness, categories)
     components = principal_components(source.fc7, target.fc7)
     return Codes(
@@ -106,6 +118,10 @@ def codes_of(
         domain_error=domain_error(source.fc7, target.fc7, seed),
         components_source=components[: len(source.fc7)],
         components_target=components[len(source.fc7) :],
+        temperature=None
+        if mixed is None
+        else mixture_temperature(shares, shares_of(mixed.u), partners(len(shares), seed)),
+        reach=None if softmax else reach(source_codes, bits),
     )
 
 

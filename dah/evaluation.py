@@ -4,9 +4,11 @@ import numpy as np
 
 from dah import retrieval, statistics
 from dah.artifacts import Codes
+from dah.calibration import calibration_error, tempered
 from dah.data.tasks import Labels
 from dah.domains import a_distance
 from dah.hamming import Histograms, histograms
+from dah.reach import nearest_distances
 from dah.ties import map_spread
 
 ORACLES = ("suh",)  # learn from target labels: upper bounds, not results
@@ -22,7 +24,8 @@ def code_figures(codes: Codes) -> dict[str, float]:
     """What one method's export tells without a label.
 
     ``imbalance``, ``correlation`` and ``collisions`` of the target's codes; ``domain_error`` and
-    the ``a_distance`` that follows from it. What a method lacks is left out.
+    the ``a_distance`` that follows from it; ``out_of_reach``: the share of the target's images that
+    lie far from all source codes. What a method lacks is left out.
     """
     figures = {}
     if codes.bits:
@@ -31,10 +34,22 @@ def code_figures(codes: Codes) -> dict[str, float]:
         correlation = statistics.mean_correlation(codes.target, codes.bits)
         if correlation is not None:
             figures["correlation"] = correlation
+    if codes.reach is not None:
+        figures["out_of_reach"] = float(is_far(codes).mean())
     if codes.domain_error is not None:
         figures["domain_error"] = codes.domain_error
         figures["a_distance"] = a_distance(codes.domain_error)
     return figures
+
+
+def is_far(codes: Codes) -> np.ndarray:
+    """Which target images lie beyond the codes' reach of all source images, bool ``(n_target,)``.
+
+    None does where a method has no such thing.
+    """
+    if codes.reach is None:
+        return np.zeros(len(codes.target), bool)
+    return nearest_distances(codes.target, codes.source) > codes.reach
 
 
 def target_figures(codes: Codes, labels: Labels) -> tuple[dict[str, float], Histograms | None]:
@@ -45,11 +60,17 @@ def target_figures(codes: Codes, labels: Labels) -> tuple[dict[str, float], Hist
     a sort could make of it, ``map_at_10`` among the ten nearest; ``map_cross``: the same queries
     against the whole source (authors' code); ``precision_radius_2``: within Hamming radius 2 of the
     rest of the target. A method that does not classify has no accuracy, one without codes no
-    retrieval and None for histograms.
+    retrieval and None for histograms. ``calibration_error`` of the probabilities that go with the
+    accuracy, and ``calibration_error_raw`` of what they were before they were calibrated.
     """
     figures, within = {}, None
     if codes.probabilities is not None:
-        figures["accuracy"] = accuracy(codes.probabilities.argmax(axis=1), labels.target)
+        p = codes.probabilities
+        figures["accuracy"] = accuracy(p.argmax(axis=1), labels.target)
+        if codes.temperature is not None:
+            calibrated = tempered(p, codes.temperature)
+            figures["calibration_error"] = calibration_error(calibrated, labels.target)
+            figures["calibration_error_raw"] = calibration_error(p, labels.target)
     if codes.bits and codes.probabilities_real is not None:
         figures["accuracy_real"] = accuracy(codes.probabilities_real.argmax(axis=1), labels.target)
     if codes.bits:

@@ -1,18 +1,22 @@
 """What the report draws of a run: confusion, maps of the domains, nearest images by code."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from dah.artifacts import Codes
+from dah.calibration import tempered
 from dah.confusion import confusion_of
 from dah.data.tasks import Labels
 from dah.embedding import FlatError, tsne
-from dah.evaluation import NEAREST
+from dah.evaluation import NEAREST, is_far
 from dah.hamming import hamming_distances
 
 QUERIES = 5
+CATEGORIES = 12  # of which predictions are shown, the most frequent ones
+OF_EACH = 8  # images
 
 
 def illustrations(
@@ -38,6 +42,51 @@ def illustrations(
             hashed: nearest_images(codes[hashed], labels[hashed], NEAREST, seed)
         },
     }  # fmt: skip
+
+
+def unlabelled_illustrations(
+    codes: Mapping[str, Codes], labels: Mapping[str, Labels], categories: int, seed: int
+) -> dict[str, Any]:
+    """What can be drawn of a target without labels: arguments and values as ``illustrations``.
+
+    No confusion; in maps and among neighbours, images have the category that their method predicts,
+    or the first that classifies. ``predicted``: images of the first, by category.
+    """
+    first = next((m for m, of in codes.items() if of.probabilities is not None), None)
+    if first is None:
+        return {"confusion": {}, "points": {}, "nearest": {}, "predicted": {}}
+    supposed = {}
+    for method, of in codes.items():
+        p = codes[first].probabilities if of.probabilities is None else of.probabilities
+        supposed[method] = replace(labels[method], target=p.argmax(axis=1))
+    drawn = illustrations(codes, supposed, categories, seed)
+    return drawn | {"confusion": {}, "predicted": {first: predicted_images(codes[first], seed)}}
+
+
+def predicted_images(codes: Codes, seed: int) -> list[dict[str, Any]]:
+    """Target images of the categories that are predicted most often, a few of each by `seed`.
+
+    Plain values of each: ``id``, ``label``, the predicted category; ``probability``, of that;
+    whether it is ``calibrated``; ``far``, whether it lies out of the codes' reach.
+    """
+    T = codes.temperature
+    p = codes.probabilities if T is None else tempered(codes.probabilities, T)
+    predicted, far = codes.probabilities.argmax(axis=1), is_far(codes)
+    found, counts = np.unique(predicted, return_counts=True)
+    rng = np.random.default_rng(seed)
+    shown = []
+    for label in np.sort(found[np.argsort(-counts, kind="stable")[:CATEGORIES]]):
+        for row in rng.permutation(np.flatnonzero(predicted == label))[:OF_EACH]:
+            shown.append(
+                {
+                    "id": codes.target_ids[row],
+                    "label": int(label),
+                    "probability": round(float(p[row, label]), 4),
+                    "calibrated": T is not None,
+                    "far": bool(far[row]),
+                }
+            )
+    return shown
 
 
 def confusion_cells(codes: Codes, labels: Labels, categories: int) -> dict[str, list[int]]:

@@ -2,15 +2,15 @@
 
 HDF5 with one row for each image: ``code`` uint8 ``(n, ceil(bits / 8))``, bit i of an image in bit
 7 - i % 8 of byte i // 8; ``name`` within the folder or archive ``origins[origin]``; ``label``, the
-number of the predicted category among ``categories``, and its ``probability``. Texts are bytes of
-fixed length: UTF-8, and those of a file's name that are none as they are.
+number of the predicted category among ``categories``, its ``probability``, and whether the image is
+``far`` from all of them; ``output`` float16 ``(n, bits)``, the real outputs, if they are kept.
+Texts are bytes of fixed length: UTF-8, and those of a file's name that are none as they are.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -29,38 +29,15 @@ from dah.hdf5 import (
     text_type,
     write_texts,
 )
+from dah.imagerows import Header, Rows
 
 KIND = "codes of images"
 CHUNK = 2**16  # rows that are read or moved at once
 LONGEST = 255  # bytes of a name in one folder
 COLUMNS = {"origin": np.int32, "label": np.int32, "probability": np.float32}
+FAR, OUTPUT, CALIBRATED = "far", "output", "calibrated"
 MOST_BITS = 1024
 ROUNDING = 1e-3  # by which a probability may exceed one
-
-
-@dataclass(frozen=True)
-class Header:
-    """What all codes of a file share: the model's path, its fingerprint, bits and categories."""
-
-    bits: int
-    categories: list[str]
-    model: str
-    fingerprint: str
-
-
-class Rows(NamedTuple):
-    """Some images: origins and names, packed codes, labels int32 and probabilities float32."""
-
-    origins: list[str]
-    names: list[str]
-    codes: np.ndarray
-    labels: np.ndarray
-    probabilities: np.ndarray
-
-    def of(self, rows: Sequence[int] | np.ndarray) -> "Rows":
-        """Some of the images, in the order given."""
-        origins, names = ([column[row] for row in rows] for column in self[:2])
-        return Rows(origins, names, *(column[rows] for column in self[2:]))
 
 
 @contextmanager
@@ -72,12 +49,15 @@ def writing(path: Path, header: Header, longest: int = LONGEST) -> Iterator[Call
     with replacing(path) as part, creating(part, KIND) as (file, check_disk):
         texts = {"model": header.model, "fingerprint": header.fingerprint}
         file.attrs.update({name: as_bytes(text) for name, text in texts.items()})
-        file.attrs["bits"] = header.bits
+        file.attrs["bits"], file.attrs[CALIBRATED] = header.bits, int(header.calibrated)
         write_texts(file, "categories", header.categories)
         width = -(-header.bits // 8)
         file.create_dataset("code", (0, width), np.uint8, maxshape=(None, width), chunks=True)
-        for name, dtype in {**COLUMNS, "name": text_type(longest)}.items():
+        for name, dtype in {**COLUMNS, FAR: np.uint8, "name": text_type(longest)}.items():
             file.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=True)
+        if header.outputs:
+            shape = 0, header.bits
+            file.create_dataset(OUTPUT, shape, np.float16, maxshape=(None, shape[1]), chunks=True)
         numbers: dict[str, int] = {}
 
         def append(rows: Rows) -> None:
@@ -90,7 +70,8 @@ def writing(path: Path, header: Header, longest: int = LONGEST) -> Iterator[Call
                 "origin": [numbers.setdefault(name, len(numbers)) for name in rows.origins],
                 "label": rows.labels,
                 "probability": rows.probabilities,
-            }
+                FAR: np.zeros(len(names), bool) if rows.far is None else rows.far,
+            } | ({OUTPUT: rows.outputs} if header.outputs else {})
             start = len(file["code"])
             for name, values in arrays.items():
                 file[name].resize(start + len(names), axis=0)
@@ -152,6 +133,13 @@ def read_codes_of(path: Path, length: int) -> Iterator[np.ndarray]:
             yield stored.codes(slice(start, start + length))
 
 
+def read_outputs(path: Path) -> Iterator[np.ndarray]:
+    """The real outputs alone, float16 ``(n, bits)``, ``CHUNK`` of them in memory."""
+    with _opened(path) as stored:
+        for start in range(0, stored.count, CHUNK):
+            yield stored.columns[OUTPUT][start : start + CHUNK]
+
+
 def rows_at(path: Path, rows: Sequence[int]) -> Rows:
     """The rows of the given numbers, in their order; raises ``UserError`` for one not there."""
     wanted, place = np.unique(np.asarray(rows, np.int64), return_inverse=True)
@@ -201,7 +189,14 @@ class _Stored:
             codes=self.codes(selection),
             labels=found["label"],
             probabilities=shares,
+            far=self._optional(FAR, selection, len(shares)) != 0,
+            outputs=self.columns[OUTPUT][selection] if self.header.outputs else None,
         )
+
+    def _optional(self, name: str, selection: slice | np.ndarray, count: int) -> np.ndarray:
+        """A column that earlier versions did not write: zeros then."""
+        found = self.columns.get(name)
+        return np.zeros(count, np.uint8) if found is None else found[selection]
 
     def codes(self, selection: slice | np.ndarray) -> np.ndarray:
         found = self.columns["code"][selection]
@@ -219,11 +214,17 @@ def _opened(path: Path) -> Iterator[_Stored]:
         columns = {name: array_in(file, name, dtype, 1) for name, dtype in COLUMNS.items()}
         columns |= {"name": array_in(file, "name", np.bytes_, 1)}
         columns |= {"code": array_in(file, "code", np.uint8, 2)}
+        optional = {FAR: (np.uint8, 1), OUTPUT: (np.float16, 2)}
+        columns |= {
+            name: array_in(file, name, *of) for name, of in optional.items() if name in file
+        }
         header = Header(
             bits=number_in(file, "bits"),
             categories=read_texts(file, "categories"),
             model=text_in(file, "model"),
             fingerprint=text_in(file, "fingerprint"),
+            calibrated=CALIBRATED in file.attrs and number_in(file, CALIBRATED) == 1,
+            outputs=OUTPUT in columns,
         )
         stored = _Stored(path, header, read_texts(file, "origins"), columns)
         if len({len(column) for column in columns.values()}) > 1:
@@ -234,4 +235,6 @@ def _opened(path: Path) -> Iterator[_Stored]:
                 f"{path}: expected codes of up to {MOST_BITS} bits, found {bits} bits in {width}"
                 " bytes; encode the images again"
             )
+        if header.outputs and columns[OUTPUT].shape[1] != bits:
+            raise UserError(f"{path}: expected outputs of {bits} bits; encode the images again")
         yield stored

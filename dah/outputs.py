@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dah.omissions import OMITTED
 from dah.params import Params
 
 FOLDERS = (
@@ -22,7 +23,7 @@ SHALLOW = ("none", "gfk", "tca", "coral", "jda")
 
 
 def outputs(params: Params) -> set[str]:
-    """Every file that a run with these parameters makes, relative to ``data/``."""
+    """Every file that a run with these parameters makes or may make, relative to ``data/``."""
     names = {"backbone.pt"} | {f"raw/{domain}.tar" for domain in params.domains}
     for domain in params.domains:
         names |= {f"{folder}/{domain}.h5" for folder in ("images", "features")}
@@ -31,8 +32,10 @@ def outputs(params: Params) -> set[str]:
         names |= {f"truth/{task}.csv", f"evaluation/{task}.json"}
         names |= {f"tasks/{task}/{name}.csv" for name in LISTS}
         names |= {f"predictions/{task}/{name}.csv" for name in SHALLOW}
+        names.add(f"predictions/{task}/{OMITTED}")
         for seed in params.train.seeds:
             names |= {f"models/{task}/{seed}/{method}.pt" for method in params.methods}
+            names |= {f"codes/{task}/{seed}/{kind}/{OMITTED}" for kind in code_kinds(params)[1:]}
             kinds = (params.methods, params.unsupervised, params.oracles)
             for kind, methods in zip(code_kinds(params), kinds, strict=False):
                 names |= {f"codes/{task}/{seed}/{kind}/{method}.h5" for method in methods}

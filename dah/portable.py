@@ -9,7 +9,7 @@ from torch.nn.functional import pad
 
 from dah.artifacts import replacing
 from dah.codes import unpack
-from dah.encoder_file import EncoderParts
+from dah.encoder_file import OPTIONAL, EncoderParts
 from dah.errors import UserError
 from dah.networks.folding import fold_batch_norms
 
@@ -42,7 +42,8 @@ class Portable(nn.Module):
 
         p_ij = sum_k exp(z_ik - max_k z_ik) M_kj / sum over j,   z_ik = sharpness / d <h_i, h_k>
 
-    Categories whose share is below float32's smallest number get 0.
+    At a temperature the shares are raised to 1 / T and divided by their sum. Categories whose share
+    is below float32's smallest number get 0.
     """
 
     def __init__(self, parts: EncoderParts, path: Path) -> None:
@@ -59,6 +60,7 @@ class Portable(nn.Module):
         self.register_buffer("places", torch.tensor(PLACES, dtype=torch.int32))
         self.edge = (parts.size - self.network.input_size) // 2
         self.padding = -parts.bits % 8
+        self.temperature = parts.temperature
 
     def forward(self, square: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         inside = slice(self.edge, self.edge + self.network.input_size)
@@ -68,7 +70,10 @@ class Portable(nn.Module):
         code = (bits * self.places).sum(dim=2).to(torch.uint8)
         inner = (2 * ones.float() - 1) @ self.source.T
         likeness = torch.exp(inner - inner.max(dim=1, keepdim=True).values) @ self.means
-        return u, code, likeness / likeness.sum(dim=1, keepdim=True)
+        shares = likeness / likeness.sum(dim=1, keepdim=True)
+        if self.temperature is not None:
+            shares = shares ** (1 / self.temperature)
+        return u, code, shares / shares.sum(dim=1, keepdim=True)
 
 
 def write_onnx(path: Path, parts: EncoderParts) -> None:
@@ -108,9 +113,10 @@ def write_onnx(path: Path, parts: EncoderParts) -> None:
     whole = onnx.compose.merge_models(
         onnx.parser.parse_model(text), network, [("square", "square")]
     )
-    onnx.helper.set_model_props(
-        whole, {"categories": "\n".join(parts.categories), "fingerprint": parts.fingerprint()}
-    )
+    told = {"categories": "\n".join(parts.categories), "fingerprint": parts.fingerprint()}
+    optional = {name: getattr(parts, name) for name in OPTIONAL}
+    told |= {name: str(value) for name, value in optional.items() if value is not None}
+    onnx.helper.set_model_props(whole, told)
     onnx.checker.check_model(whole)
     with replacing(path) as part:
         part.write_bytes(whole.SerializeToString())

@@ -3,26 +3,42 @@
 from collections.abc import Iterator, Sequence
 
 from dah.artifacts import Codes
+from dah.calibration import tempered
+from dah.evaluation import is_far
 from dah.printable import as_cell
+from dah.reach import NONE
 
-COLUMNS = ("file", "category", "probability", "code")
+
+def columns(codes: Codes) -> tuple[str, ...]:
+    """The head of ``predictions``; what was not calibrated is a score and no probability."""
+    return (
+        "file",
+        "category",
+        "score" if codes.temperature is None else "probability",
+        "code",
+        "nearest",
+    )
 
 
 def predictions(
     codes: Codes, categories: Sequence[str], files: Sequence[str]
-) -> Iterator[tuple[str, str, str, str]]:
-    """One row of COLUMNS for each target image, in the order of their files' names.
+) -> Iterator[tuple[str, str, str, str, str]]:
+    """One row of ``columns`` for each target image, in the order of their files' names.
 
-    ``category``: the most probable one by eq. 6 from codes, with its ``probability``; ``code``: the
-    packed code in hexadecimal digits. ``categories`` are in the order of the columns of the
-    probabilities; ``files`` names the target's images in the codes' order. Names are cells of a
-    table that spreadsheets open.
+    ``nearest``: the most probable category by eq. 6 from codes, with its ``probability``, which is
+    calibrated if it can be; ``category``: the same, or that of none where the code is far from all
+    source codes; ``code``: the packed code in hexadecimal digits. ``categories`` are in the order
+    of the columns of the probabilities; ``files`` names the target's images in the codes' order.
+    Names are cells of a table that spreadsheets open.
     """
+    T, far = codes.temperature, is_far(codes)
+    p = codes.probabilities if T is None else tempered(codes.probabilities, T)
     best = codes.probabilities.argmax(axis=1)
     for row in sorted(range(len(best)), key=lambda row: files[row]):
         yield (
             as_cell(files[row]),
-            as_cell(categories[best[row]]),
-            f"{codes.probabilities[row, best[row]]:.4f}",
+            NONE if far[row] else as_cell(categories[best[row]]),
+            f"{p[row, best[row]]:.4f}",
             codes.target[row].tobytes().hex(),
+            as_cell(categories[best[row]]),
         )

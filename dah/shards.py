@@ -27,9 +27,11 @@ SHARD = 2048  # images: what a run that is killed can lose
 Done = dict[str, set[str]]
 
 
-def header_of(encoder: Encoder, model: Path) -> Header:
-    """What all codes of an encoder share."""
-    return Header(encoder.bits, encoder.categories, str(model.resolve()), encoder.fingerprint)
+def header_of(encoder: Encoder, model: Path, outputs: bool = False) -> Header:
+    """What all codes of an encoder share, with its real `outputs` or without."""
+    model = str(model.resolve())
+    kept = encoder.is_calibrated, outputs
+    return Header(encoder.bits, encoder.categories, model, encoder.fingerprint, *kept)
 
 
 def shard_folder(out: Path) -> Path:
@@ -59,12 +61,14 @@ def pieces(out: Path) -> list[Path]:
 def already_done(out: Path, header: Header) -> Done:
     """The images that need not be encoded again: names by origin.
 
-    Raises ``UserError`` where they were encoded by another model.
+    Raises ``UserError`` where they were encoded by another model, or hold something else.
     """
     done: Done = {}
     for piece in pieces(out):
         try:
-            check_model(piece, read_header(piece), header)
+            found = read_header(piece)
+            check_model(piece, found, header)
+            check_columns(piece, found, header)
             for _ in once(read_rows(piece), done):
                 pass
         except UserError as error:
@@ -74,6 +78,18 @@ def already_done(out: Path, header: Header) -> Done:
                 f"{error} (or delete this file: its images are encoded anew)"
             ) from error
     return done
+
+
+def check_columns(path: Path, found: Header, expected: Header) -> None:
+    """Raise ``UserError`` where images that were encoded before have not what new ones get."""
+    for name, what in (("calibrated", "calibrated probabilities"), ("outputs", "real outputs")):
+        has, wanted = getattr(found, name), getattr(expected, name)
+        if has != wanted:
+            words = ("with", "without") if wanted else ("without", "with")
+            raise UserError(
+                f"{path}: expected codes {words[0]} {what}, found some {words[1]} them; encode into"
+                " another file"
+            )
 
 
 def once(batches: Iterator[Rows], done: Done) -> Iterator[Rows]:
@@ -142,6 +158,8 @@ def rows_of(batch: Encoded, origin: Origin) -> Rows:
         codes=batch.codes,
         labels=labels.astype(np.int32),
         probabilities=batch.probabilities[np.arange(len(labels)), labels],
+        far=batch.far,
+        outputs=batch.outputs,
     )
 
 

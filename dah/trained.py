@@ -74,7 +74,8 @@ def completed(
         )
     size = stored_size(folders.images, codes.source_ids[0])
     source = codes.source, lists.source_labels
-    parts = EncoderParts(state, shape, size, lists.categories, *source, sharpness)
+    found = codes.temperature, codes.reach
+    parts = EncoderParts(state, shape, size, lists.categories, *source, sharpness, *found)
     check_parts(model, parts)
     return parts
 

@@ -54,6 +54,11 @@ def main(params: Params, given: Namespace) -> None:
             f"images.size is {params.images.size}, but {params.backbone.name} sees squares of"
             f" {trunk.input_size} pixels; set it to at least {trunk.input_size}"
         )
+    if params.unsupervised and params.dah.bits > trunk.widths[-1]:
+        print(
+            f"{', '.join(params.unsupervised)} will be left out: dah.bits is {params.dah.bits}, but"
+            f" fc7 of {params.backbone.name} has {trunk.widths[-1]} units; lower it to have them"
+        )
     found = refuse_loss(Path(), given.data, params)
     remove(found.left, given.data)
     for name in by_folder(found.left):

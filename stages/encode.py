@@ -14,6 +14,7 @@ from dah.devices import choose_device, use_precision, use_threads
 from dah.distributed import is_first
 from dah.encoding import activations, codes_of
 from dah.figures import by_figure, left_out
+from dah.mixtures import mixtures, partners
 from dah.params import Params
 from dah.tables import write_json
 from dah.validators import validation_figures
@@ -35,10 +36,11 @@ def main(params: Params, given: Namespace) -> None:
         if sides is None:
             read = read_inputs(given.images, given.features, domains, lists, size, finetune)
             sides = [torch.from_numpy(side).to(device) for side in read]
+            sides.append(mixtures(sides[1], partners(len(sides[1]), given.seed)))
         encoder, view = network.learner(finetune), plain_view(finetune, size)
-        source, target = (activations(encoder, side, view) for side in sides)
+        source, target, mixed = (activations(encoder, side, view) for side in sides)
         if is_first():
-            codes = codes_of(source, target, lists, network, sharpness, given.seed)
+            codes = codes_of(source, target, lists, network, sharpness, given.seed, mixed)
             write_codes(given.out / f"{method}.h5", codes)
             figures[method] = validation_figures(
                 codes, source, target, lists.source_labels, sharpness, given.seed

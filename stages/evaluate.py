@@ -9,7 +9,8 @@ from dah.artifacts import Codes, read_codes
 from dah.data.tasks import Truth, read_labels, read_lists, read_truth
 from dah.evaluation import accuracy, code_figures, target_figures
 from dah.figures import by_figure, deviations, left_out, means
-from dah.illustrations import illustrations
+from dah.illustrations import illustrations, unlabelled_illustrations
+from dah.omissions import read_omissions
 from dah.params import Params
 from dah.retrieval import precision_recall
 from dah.tables import (
@@ -24,12 +25,16 @@ from dah.tables import (
 from stages.command import run
 
 
-def read_run(folder: Path, params: Params) -> dict[str, Codes]:
-    """The export of every method of one seed."""
+def read_run(folder: Path, params: Params) -> tuple[dict[str, Codes], dict[str, str]]:
+    """The export of every method of one seed, and why some baselines have none."""
     deep, unsupervised, oracles = params.methods, params.unsupervised, params.oracles
     kinds = {"deep": deep, "unsupervised": unsupervised, "oracle": oracles}
     paths = {m: folder / kind / f"{m}.h5" for kind, methods in kinds.items() for m in methods}
-    return {method: read_codes(path) for method, path in paths.items()}
+    reasons = {}
+    for kind in ("unsupervised", "oracle"):
+        reasons |= read_omissions(folder / kind)
+    codes = {method: read_codes(path) for method, path in paths.items() if method not in reasons}
+    return codes, reasons
 
 
 def shallow(path: Path, truth: Truth) -> dict[str, float]:
@@ -42,26 +47,31 @@ def shallow(path: Path, truth: Truth) -> dict[str, float]:
 def main(params: Params, given: Namespace) -> None:
     truth, categories = read_truth(given.truth), read_lists(given.lists).categories
     seedless, curves, pictures, runs = {}, {}, {}, []
+    omitted = read_omissions(given.predictions)
     if truth.known:
         seedless = {
-            path.stem: shallow(path, truth) for path in sorted(given.predictions.glob("*.csv"))
+            path.stem: shallow(path, truth)
+            for path in sorted(given.predictions.glob("*.csv"))
+            if path.stem not in omitted
         }
     else:
         print(f"{given.truth}: the target has no labels: accuracy and mAP are left out")
     for seed in params.train.seeds:
-        codes, labels, figures = read_run(given.codes / str(seed), params), {}, {}
+        (codes, reasons), labels, figures = read_run(given.codes / str(seed), params), {}, {}
+        omitted |= reasons
         for method, of in codes.items():
             figures[method], within = {}, None
+            ids = of.source_ids, of.target_ids
+            labels[method] = read_labels(given.lists, given.truth, *ids)
             if truth.known:
-                ids = of.source_ids, of.target_ids
-                labels[method] = read_labels(given.lists, given.truth, *ids)
                 figures[method], within = target_figures(of, labels[method])
             figures[method] |= code_figures(of)
             if within is not None and not runs:
                 precision, recall = np.round(precision_recall(within), 6).tolist()
                 curves[method] = {"recall": recall, "precision": precision}
-        if truth.known and not runs:
-            pictures = illustrations(codes, labels, len(categories), seed)
+        if not runs:
+            draw = illustrations if truth.known else unlabelled_illustrations
+            pictures = draw(codes, labels, len(categories), seed)
         runs.append(figures)
         for line in left_out(figures):
             print(f"seed {seed}: {line}")
@@ -70,7 +80,7 @@ def main(params: Params, given: Namespace) -> None:
     deviation = deviations(of_each)
     write_json(given.metrics, mean | ({"deviation": deviation} if deviation else {}))
     record = {"figures": mean, "runs": of_each, "categories": categories, **pictures}
-    write_json(given.record, record | {"precision_recall": curves})
+    write_json(given.record, record | {"precision_recall": curves, "left_out": omitted})
     rows = (
         (method, radius, *point)
         for method, curve in curves.items()

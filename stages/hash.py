@@ -1,4 +1,7 @@
-"""Unsupervised hashing of the target's fc7: ITQ, K-means hashing, BA, BDNN or some of them."""
+"""Unsupervised hashing of the target's fc7: ITQ, K-means hashing, BA, BDNN or some of them.
+
+A baseline that these data have too few images or directions for is left out with a word.
+"""
 
 from argparse import Namespace
 
@@ -10,7 +13,7 @@ from dah import hashing
 from dah.artifacts import Codes, write_codes
 from dah.data.pictures import read_fc7
 from dah.data.tasks import read_lists
-from dah.errors import UserError
+from dah.omissions import write_omissions
 from dah.params import Params
 from stages.command import run
 
@@ -26,6 +29,7 @@ def main(params: Params, given: Namespace) -> None:
     lists, bits = read_lists(given.lists), params.dah.bits
     Xs, Xt = read_fc7(given.features, params.domains_of(given.task), lists)
     given.out.mkdir(parents=True, exist_ok=True)
+    left_out = {}
     for name in (bar := tqdm(params.unsupervised, f"hash {given.task}", unit="method")):
         bar.set_postfix(method=name)
         try:
@@ -33,9 +37,12 @@ def main(params: Params, given: Namespace) -> None:
                 encoder = METHODS[name](Xt, bits, np.random.default_rng(given.seed))
                 source, target = encoder.encode(Xs), encoder.encode(Xt)
         except ValueError as error:
-            raise UserError(f"{name} on {given.task}, dah.bits {bits}: {error}") from error
+            left_out[name] = f"dah.bits {bits}: {error}"
+            continue
         codes = Codes(bits, source, lists.source_ids, target, lists.target_ids)
         write_codes(given.out / f"{name}.h5", codes)
+    for line in write_omissions(given.out, given.task, left_out):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """SuH, the oracle: DPSH on the target's own labels, which no honest method may see.
 
 The only stage besides evaluate that depends on data/truth. It learns from the database part of the
-target, so that the queries are held out; its codes are an upper bound, not a result.
+target, so that the queries are held out; its codes are an upper bound, not a result. A
+target without labels has none.
 """
 
 from argparse import Namespace
@@ -18,8 +19,8 @@ from dah.data.tasks import oracle_lists, read_lists, read_truth
 from dah.devices import choose_device, make_repeatable, use_precision, use_threads
 from dah.distributed import is_first
 from dah.encoding import activations
-from dah.errors import UserError
 from dah.networks import build_network
+from dah.omissions import NO_LABELS, write_omissions
 from dah.params import Params
 from dah.training import Training, fit
 from stages.processes import run_shared
@@ -33,10 +34,9 @@ def main(params: Params, given: Namespace) -> None:
     use_precision(options.precision)
     truth, lists = read_truth(given.truth), read_lists(given.lists)
     if not truth.known:
-        raise UserError(
-            f"{given.truth}: the target has no labels for {given.method} to learn from;"
-            " set oracles to []"
-        )
+        if is_first():
+            print(*write_omissions(given.out, given.task, {given.method: NO_LABELS}))
+        return
     known_lists = oracle_lists(lists, truth)
     _, domain = params.domains_of(given.task)
     trunk = load_trunk(given.backbone)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dah.data.split import Domain, make_task
 from dah.data.tasks import write_task
+from dah.omissions import foreseen
 from dah.params import Params
 from dah.tables import LABELS, read_table
 from stages.command import run
@@ -19,6 +20,9 @@ def main(params: Params, given: Namespace) -> None:
     source, target = (read_domain(given.labels, name) for name in params.domains_of(given.task))
     task = make_task(source, target, params.dah.samples_per_class, params.dataset.seed)
     write_task(task, source.ids, target.ids, given.lists, given.truth)
+    labelled, methods = any(target.categories), (params.unsupervised, params.oracles)
+    for method, reason in foreseen(len(target.ids), labelled, params.dah.bits, *methods).items():
+        print(f"{method} on {given.task} will be left out: {reason}")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ def codes(**more):
         {},
         {"probabilities": np.eye(2, dtype=np.float32), "domain_error": 0.25},
         {"components_source": np.ones((3, 4), np.float32), "domain_error": 0.0},
+        {"temperature": 1.5, "reach": 3},
     ],
 )
 def test_codes_come_back_with_what_they_had(tmp_path, more):
@@ -45,6 +46,18 @@ def test_probabilities_that_are_not_finite_are_refused(tmp_path):
     with h5py.File(tmp_path / "c.h5", "a") as file:
         file["probabilities"][0, 0] = np.nan
     with pytest.raises(UserError, match=r"c\.h5: 'probabilities' holds values that are not finite"):
+        read_codes(tmp_path / "c.h5")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("temperature", np.nan), ("temperature", 2), ("reach", 0.5), ("reach", -1)]
+)
+def test_a_temperature_or_reach_that_is_none_is_refused(tmp_path, name, value):
+    """It would end up in every probability."""
+    write_codes(tmp_path / "c.h5", codes(temperature=2.0, reach=1))
+    with h5py.File(tmp_path / "c.h5", "a") as file:
+        file.attrs[name] = value
+    with pytest.raises(UserError, match=r"c\.h5: expected a temperature and a reach, found"):
         read_codes(tmp_path / "c.h5")
 
 

@@ -67,6 +67,22 @@ def test_three_commands_lead_from_a_network_to_its_neighbours(tmp_path, call):
     assert len(call("search", index, query).splitlines()) == 1 + 10
 
 
+def test_real_outputs_put_equal_distances_in_order(tmp_path, call, refused):
+    """An image finds itself first among those of its code; a file holds outputs or none."""
+    pytest.importorskip("faiss", reason="faiss is not installed: pip install faiss-cpu")
+    network = pipeline(tmp_path / "data", parts(), "studio-street", "0")
+    folder, codes, index = draw(tmp_path / "f", NAMES), tmp_path / "c.h5", tmp_path / "i"
+    call("encode", network, folder, "-o", codes, "--outputs")
+    call("index", codes, "-o", index)
+    for name in NAMES:
+        lines = call("search", index, folder / name, "-k", 1).splitlines()
+        assert lines[0].endswith("\tscore")
+        assert lines[1].split("\t")[4] == f"{folder}/{name}"
+    assert "codes without real outputs, found some with" in refused(
+        "encode", network, folder, "-o", codes
+    )
+
+
 def test_names_that_are_not_utf_8_are_found(tmp_path, call):
     """The table, the JSON and the page show their bytes escaped."""
     pytest.importorskip("faiss", reason="faiss is not installed: pip install faiss-cpu")

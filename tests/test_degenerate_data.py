@@ -23,6 +23,7 @@ from dah.evaluation import code_figures, target_figures
 from dah.illustrations import illustrations
 from dah.linalg import unit_rows
 from dah.methods import SOFTMAX
+from dah.mixtures import mixtures, partners
 from dah.networks import Network
 from dah.retrieval import precision_recall
 from dah.training import Training, fit
@@ -132,8 +133,11 @@ def deep(method, Xs, Xt, lists, labels, bits, per_category):
     terms = method, weights, DEFAULT.softmax, options, 0
     learnt = fit(Training(network.head, *data, lambda x, *_: x, *terms))
     assert finite(list(learnt))
-    sides = (activations(network.head, torch.from_numpy(X), lambda x: x) for X in (Xs, Xt))
-    codes = codes_of(*sides, lists, network, DEFAULT.dah.sharpness, 0)
+    given = [torch.from_numpy(X) for X in (Xs, Xt)]
+    given.append(mixtures(given[1], partners(len(Xt), 0)))
+    *sides, mixed = (activations(network.head, X, lambda x: x) for X in given)
+    codes = codes_of(*sides, lists, network, DEFAULT.dah.sharpness, 0, mixed)
+    assert codes.temperature is None or 1 <= codes.temperature <= 100
     assert finite([codes.probabilities, codes.probabilities_real])
     assert finite([codes.components_source, codes.components_target])
     measured(codes, labels)

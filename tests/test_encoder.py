@@ -15,6 +15,7 @@ from dah.data.augment import centre_crop
 from dah.data.decode import decode
 from dah.encoder import assemble, load_encoder
 from dah.encoder_file import write_encoder
+from dah.hamming import hamming_distances
 from dah.networks import build_trunk
 from dah.networks.folding import fold_batch_norms
 
@@ -159,3 +160,32 @@ def test_a_folded_trunk_gives_the_same_codes(tmp_path):
     sure = np.abs(u) > 1e-4
     bits = np.unpackbits(loaded.codes(squares), axis=1, count=BITS)
     assert_array_equal(bits[sure], (u >= 0)[sure])
+
+
+def test_probabilities_are_calibrated_and_decide_as_before(tmp_path):
+    """At a temperature they are flatter, and without one they are eq. 6's."""
+    plain = assemble(parts(), tmp_path, "cpu")
+    warm = assemble(replace(parts(), temperature=3.0), tmp_path, "cpu")
+    codes = np.packbits(np.random.default_rng(1).integers(0, 2, (50, BITS), np.uint8), axis=1)
+    p, q = plain.probabilities(codes), warm.probabilities(codes)
+    powers = p.astype(float) ** (1 / 3)
+    assert_allclose(q, powers / powers.sum(axis=1, keepdims=True), rtol=1e-5)
+    assert_array_equal(q.argmax(axis=1), p.argmax(axis=1))
+    assert (plain.is_calibrated, warm.is_calibrated) == (False, True)
+    assert plain.fingerprint == warm.fingerprint
+
+
+def test_what_lies_far_from_the_source_is_told(tmp_path):
+    """Beyond the reach, and nothing where there is none; with every image its real outputs."""
+    squares = np.random.default_rng(0).integers(0, 256, (20, SIZE, SIZE, 3), np.uint8)
+    plain = assemble(parts(), tmp_path, "cpu")
+    codes = plain.codes(squares)
+    nearest = hamming_distances(codes, plain.parts.source_codes).min(axis=1)
+    assert not plain.far(codes).any()
+    for reach in (0, int(np.median(nearest)), BITS):
+        limited = assemble(replace(parts(), reach=reach), tmp_path, "cpu")
+        assert_array_equal(limited.far(codes), nearest > reach)
+    found = limited.encode(draw(tmp_path / "f", ["a.png", "b.png"]))
+    assert found.far.tolist() == [False, False]
+    assert found.outputs.dtype == np.float16
+    assert_array_equal(np.packbits(found.outputs >= 0, axis=1), found.codes)

@@ -77,6 +77,28 @@ def test_codes_of_another_run_are_refused(tmp_path):
         gather(network, folders_beside(network))
 
 
+def test_a_file_of_an_earlier_version_is_read(tmp_path):
+    """It has no temperature and no reach: its probabilities are scores, and nothing is far."""
+    write_encoder(tmp_path / "e.pt", replace(parts(), temperature=2.5, reach=3))
+    found = read_encoder(tmp_path / "e.pt")
+    assert (found.temperature, found.reach) == (2.5, 3)
+    content = torch.load(tmp_path / "e.pt")
+    del content["config"]["temperature"], content["config"]["reach"]
+    torch.save(content, tmp_path / "e.pt")
+    older = read_encoder(tmp_path / "e.pt")
+    assert (older.temperature, older.reach) == (None, None)
+    assert older.fingerprint() == found.fingerprint()
+
+
+def test_temperature_and_reach_come_with_the_codes(tmp_path):
+    """Those that `encode` found for the network."""
+    network = pipeline(tmp_path, parts())
+    path = tmp_path / "codes/studio-street/deep/dah.h5"
+    write_codes(path, replace(read_codes(path), temperature=1.75, reach=2))
+    found = gather(network, folders_beside(network))
+    assert (found.temperature, found.reach) == (1.75, 2)
+
+
 def test_a_network_without_codes_is_refused(tmp_path):
     """A softmax has no hash code."""
     given = parts()
@@ -96,6 +118,10 @@ def test_a_network_without_codes_is_refused(tmp_path):
         ({"categories": [1, 2, 3]}, "expected the names of a trunk and of categories"),
         ({"size": 2**31}, "expected size as a whole number of 8 to 4096, found another"),
         ({"size": True}, "expected size as a whole number"),
+        ({"temperature": 0.5}, "expected a temperature of 1 to 100, found another"),
+        ({"temperature": float("nan")}, "expected a temperature of 1 to 100, found another"),
+        ({"reach": 13}, "expected a reach of 0 to 12 bits, found another"),
+        ({"reach": 0.5}, "expected a reach of 0 to 12 bits, found another"),
         ({"size": 27.5}, "expected size as a whole number"),
         ({"shape": parts().shape | {"outputs": 2**40}}, "expected outputs as a whole number of 1"),
         ({"shape": parts().shape | {"bottleneck": -1}}, "expected bottleneck as a whole number"),

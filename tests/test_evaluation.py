@@ -63,6 +63,27 @@ def test_figures_of_perfect_codes():
     }
 
 
+def test_calibrated_probabilities_have_an_error_and_decide_as_before():
+    """Scores of 0 and 1 of which a quarter is wrong: 0.25; a temperature makes nothing of them."""
+    codes = codes_of(PLAIN[LABELS.source], PLAIN[LABELS.target], wrong=5)
+    figures, _ = target_figures(replace(codes, temperature=2.0), LABELS)
+    assert_allclose([figures["calibration_error"], figures["calibration_error_raw"]], 0.25)
+    unsure = np.where(codes.probabilities == 1, 0.9, 0.1).astype(np.float32)
+    figures, _ = target_figures(replace(codes, probabilities=unsure, temperature=2.0), LABELS)
+    assert figures["accuracy"] == 75
+    assert_allclose(figures["calibration_error"], 0, atol=1e-6)
+    assert_allclose(figures["calibration_error_raw"], 0.15, rtol=1e-6)
+
+
+def test_the_share_out_of_reach():
+    """Half of the target lies two bits from any source code; the reach is one bit, then two."""
+    far = PLAIN[0] * [1, 1, -1, -1]
+    codes = codes_of(PLAIN[LABELS.source], np.vstack([PLAIN[LABELS.target[:10]], [far] * 10]))
+    assert code_figures(replace(codes, reach=1))["out_of_reach"] == 0.5
+    assert code_figures(replace(codes, reach=2))["out_of_reach"] == 0
+    assert "out_of_reach" not in code_figures(codes)
+
+
 def test_what_a_method_does_not_make_is_not_measured():
     """No bits, no retrieval; no probabilities, no accuracy; no source codes, nothing across."""
     codes = codes_of(PLAIN[LABELS.source], PLAIN[LABELS.target])

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -23,6 +24,7 @@ from dah.imagecodes import (
     join,
     read_codes_of,
     read_header,
+    read_outputs,
     read_rows,
     rows_at,
     writing,
@@ -62,7 +64,7 @@ def one(path):
 
 def both(a, b):
     """The rows of one after those of the other."""
-    columns = zip(a, b, strict=True)
+    columns = ((x, y) for x, y in zip(a, b, strict=True) if x is not None)
     return Rows(*(x + y if isinstance(x, list) else np.concatenate([x, y]) for x, y in columns))
 
 
@@ -80,6 +82,34 @@ def test_what_is_appended_is_read(tmp_path):
     assert_rows(one(path), both(rows(5), rows(4, seed=1)))
     assert read_header(path) == HEADER
     assert count_rows(path) == 9
+
+
+def test_real_outputs_and_what_is_far_are_kept(tmp_path):
+    """Where they are given; a file without them has none, and nothing in it is far."""
+    rng = np.random.default_rng(0)
+    far, outputs = rng.random(5) < 0.5, rng.random((5, 12)).astype(np.float16)
+    given = rows(5)._replace(far=far, outputs=outputs)
+    kept = replace(HEADER, outputs=True, calibrated=True)
+    path = write(tmp_path / "c.h5", given, header=kept)
+    assert read_header(path) == kept
+    found = one(path)
+    assert_array_equal(found.far, far)
+    assert_array_equal(found.outputs, outputs)
+    assert_array_equal(found.of([3, 1]).outputs, outputs[[3, 1]])
+    assert_array_equal(np.concatenate(list(read_outputs(path))), outputs)
+    assert join(tmp_path / "d.h5", kept, [path, path]) == 10
+    assert_array_equal(one(tmp_path / "d.h5").outputs, np.concatenate([outputs] * 2))
+    plain = one(write(tmp_path / "e.h5", rows(5)))
+    assert (plain.outputs, plain.far.tolist()) == (None, [False] * 5)
+    with h5py.File(tmp_path / "e.h5", "a") as file:  # as earlier versions wrote it
+        del file["far"], file.attrs["calibrated"]
+    assert_array_equal(one(tmp_path / "e.h5").far, [False] * 5)
+    assert not read_header(tmp_path / "e.h5").calibrated
+    with h5py.File(path, "a") as file:
+        del file["output"]
+        file["output"] = outputs[:, :7]
+    with pytest.raises(UserError, match="expected outputs of 12 bits; encode the images again"):
+        read_header(path)
 
 
 def test_files_are_joined_in_their_order_chunk_by_chunk(tmp_path, monkeypatch):
@@ -201,6 +231,19 @@ def test_new_images_are_added_and_bad_ones_tried_again(work, tmp_path):
     assert finish(out, header) == 4
     assert one(out).names == ["00.png", "02.png", "01.png", "00.png"]
     assert encoded(folder) == []
+
+
+@pytest.mark.parametrize("what", ["outputs", "calibrated"])
+def test_one_file_holds_one_kind_of_rows(work, what):
+    """Scores beside probabilities, or images without the outputs of others, would mislead."""
+    out, header, _ = work
+    given = rows(3)._replace(outputs=np.zeros((3, 12), np.float16))
+    write(out, given, header=replace(header, **{what: True}))
+    with pytest.raises(UserError, match=r"expected codes without .*found some with them; encode"):
+        already_done(out, header)
+    write(out, rows(3), header=header)
+    with pytest.raises(UserError, match=r"expected codes with .*found some without them; encode"):
+        already_done(out, replace(header, **{what: True}))
 
 
 def test_a_kill_after_joining_doubles_nothing(work, tmp_path):

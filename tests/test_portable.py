@@ -1,6 +1,7 @@
 """The encoder as an ONNX graph, beside PyTorch."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,20 @@ def test_squares_have_the_codes_of_the_encoder(exported):
     view = centre_crop(torch.from_numpy(squares), network.input_size)
     with torch.inference_mode():
         assert_allclose(u, network(view).u.numpy(), atol=1e-5, rtol=0)
+
+
+def test_probabilities_have_the_encoders_temperature(exported, tmp_path):
+    """In the graph as in the library; the metadata name it, and the reach."""
+    runtime = type(exported[1])
+    given = replace(parts(), temperature=2.5, reach=4)
+    write_onnx(tmp_path / "e.onnx", given)
+    session = runtime(tmp_path / "e.onnx", providers=["CPUExecutionProvider"])
+    encoder = assemble(given, ELSEWHERE, "cpu")
+    squares = np.stack([decode(picture(seed), given.size) for seed in range(4)])
+    _, codes, shares = session.run(None, {"image": squares})
+    assert_allclose(shares, encoder.probabilities(codes), atol=1e-6)
+    properties = session.get_modelmeta().custom_metadata_map
+    assert (properties["temperature"], properties["reach"]) == ("2.5", "4")
 
 
 def test_the_graph_names_its_categories(exported):

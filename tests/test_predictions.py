@@ -1,9 +1,11 @@
 """Predictions by the names of files."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from dah.artifacts import Codes
-from dah.predictions import predictions
+from dah.predictions import columns, predictions
 
 
 def test_rows_are_files_with_their_most_probable_category():
@@ -20,6 +22,24 @@ def test_rows_are_files_with_their_most_probable_category():
         domain_error=0.5,
     )
     rows = list(predictions(codes, ["mug", "pen"], ["b.jpg", "a.jpg"]))
-    assert rows == [("a.jpg", "mug", "0.9000", "a0"), ("b.jpg", "pen", "0.7500", "0f")]
+    assert rows == [
+        ("a.jpg", "mug", "0.9000", "a0", "mug"),
+        ("b.jpg", "pen", "0.7500", "0f", "pen"),
+    ]
+    assert columns(codes) == ("file", "category", "score", "code", "nearest")
     rows = list(predictions(codes, ["=1+1", "@pen"], ["-b\n.jpg", "a.jpg"]))
     assert [row[:2] for row in rows] == [(r"'-b\n.jpg", "'@pen"), ("a.jpg", "'=1+1")]
+
+
+def test_probabilities_are_calibrated_and_far_images_are_none_of_them():
+    """3 to 1 at temperature 2 of 9 to 1; a code 4 bits from the source, whose reach is 3."""
+    shares = np.array([[0.1, 0.9], [0.9, 0.1]], np.float32)
+    packed = np.array([[0x00], [0x0F]], np.uint8)
+    source = np.zeros((2, 1), np.uint8)
+    codes = Codes(8, source, ["s", "r"], packed, ["x", "y"], shares, shares, 0.5)
+    codes = replace(codes, temperature=2.0, reach=3)
+    assert columns(codes)[2] == "probability"
+    assert list(predictions(codes, ["mug", "pen"], ["a", "b"])) == [
+        ("a", "pen", "0.7500", "00", "pen"),
+        ("b", "none of them", "0.7500", "0f", "mug"),
+    ]

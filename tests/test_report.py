@@ -31,7 +31,7 @@ def columns_of(tasks):
 
 def record(figures, **drawn):
     """What evaluate stores of a task, in which nothing is drawn but what is given."""
-    empty = {"precision_recall": {}, "nearest": {}, "points": {}, "confusion": {}}
+    empty = {"precision_recall": {}, "nearest": {}, "points": {}, "confusion": {}, "left_out": {}}
     return {"figures": figures, "categories": ["m<g", "pen"], **empty, **drawn}
 
 
@@ -165,16 +165,48 @@ def test_thousands_of_categories_are_reported():
     assert "All of them: data/evaluation/p-h.json" in html
 
 
-def test_a_task_without_labels_has_no_column_of_its_own_figures_and_no_picture():
+def test_a_task_without_labels_has_no_figures_of_labels():
     """Its cells are empty, the page says so, and means are those of the other task."""
     tasks = {"p-h": FIGURES, "p-s": {"domain_error": {"dah": 0.25}}}
-    records = {"p-h": record(FIGURES, **DRAWN), "p-s": record(tasks["p-s"])}
-    del records["p-s"]["nearest"]
+    records = {"p-h": record(FIGURES, **DRAWN), "p-s": record(tasks["p-s"], predicted={})}
     html = page(columns_of(tasks), records, DOMAINS, "digits", IMAGES)
     assert "no accuracy and no mAP: p-s" in html
-    assert "<h2>p-h" in html
-    assert "<h2>p-s" not in html
+    assert html.count("<h3>Precision") == 1
     assert figure_table("accuracy", columns_of(tasks))[2] == ["dah", "61.2", "-", "61.2"]
+
+
+PREDICTED = [
+    {"id": "i0", "label": 0, "probability": 0.61, "calibrated": True, "far": False},
+    {"id": "i50", "label": 0, "probability": 0.5, "calibrated": True, "far": True},
+    {"id": "i200", "label": 1, "probability": 0.99, "calibrated": True, "far": False},
+]
+
+
+def test_a_target_without_labels_shows_its_predictions():
+    """Pictures by category, what is far as none of them; neighbours and maps, nothing marked."""
+    drawn = {key: DRAWN[key] for key in ("nearest", "points")} | {"predicted": {"dah": PREDICTED}}
+    html = whole({"p-s": {"domain_error": {"dah": 0.2}}}, **drawn)
+    pattern = r'<figure class="(\w+)">.*?<figcaption>(.*?)</figcaption>'
+    assert re.findall(pattern, html, re.DOTALL) == [
+        ("plain", "m&lt;g 0.61"),
+        ("plain", "none of them (m&lt;g) 0.50"),
+        ("plain", "pen 0.99"),
+        ("query", "query: m&lt;g"),
+        ("plain", "3 bits: m&lt;g"),
+        ("plain", "7 bits: pen"),
+    ]
+    assert html.count('<div class="row">') == 3
+    assert "with the probability. No label" in html
+    assert "the target in the colours of its predicted categories" in html
+    assert not re.search("Precision and recall|Confusion|\u2713|\u2717|figure class=.right", html)
+    raw = [of | {"calibrated": False} for of in PREDICTED]
+    assert "with the score, not calibrated" in whole({"p-s": {}}, predicted={"dah": raw})
+
+
+def test_what_was_left_out_is_said():
+    """By task and method, with the reason as it was written."""
+    html = whole({"p-h": FIGURES}, left_out={"itq": "64 bits > 59 <samples>"})
+    assert "<p>Left out of p-h: itq, 64 bits &gt; 59 &lt;samples&gt;" in html
 
 
 def test_a_distances_are_drawn():

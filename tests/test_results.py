@@ -59,7 +59,24 @@ def test_a_table_and_json_lines_tell_the_same(told):
         "image": f"{folder}/2.png",
         "category": "sofa",
         "probability": 0.5,
+        "far": False,
     }
+    assert lines[0].endswith("\tprobability")
+    assert next(table(found, calibrated=False)).endswith("\tscore")
+
+
+def test_what_is_far_is_none_of_the_categories(told):
+    """In the table, in JSON and on the page, with the nearest category beside it."""
+    index, (first, second), folder = told
+    near = first.neighbours[0]._replace(far=True)
+    found = [first._replace(far=True, neighbours=[near]), second]
+    cells = list(table(found))[1].split("\t")
+    assert (cells[1], cells[5]) == ("none of them (pen)", f"none of them ({near.category})")
+    record = json.loads(next(json_lines(found)))
+    assert (record["far"], record["category"], record["results"][0]["far"]) == (True, "pen", True)
+    page = contact_sheet(index, found, [folder])
+    assert page.count("none of them (") == 2
+    assert "scores, not calibrated" in page
 
 
 def test_the_contact_sheet_has_every_picture_that_is_still_there(told):

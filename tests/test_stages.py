@@ -14,6 +14,7 @@ from dah.data.archives import write_tar
 from dah.data.identity import opaque_ids
 from dah.data.split import Domain, make_task
 from dah.data.tasks import write_task
+from dah.omissions import read_omissions
 from dah.tables import LABELS, SKIPPED, read_table
 
 ROOT = Path(__file__).parents[1]
@@ -67,6 +68,17 @@ def test_the_check_refuses_a_data_set_among_outputs(tmp_path):
     assert error.count("\n") == 1
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["images"]
     assert (tmp_path / "data/images/hand/mug/1.jpg").exists()
+
+
+def test_the_check_says_what_no_data_could_have(tmp_path):
+    """More bits than the trunk's fc7 has units: the baselines that need as many directions."""
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(text.replace("bits: 64", "bits: 129"), encoding="utf-8")
+    code, output, error = call(*CHECK, cwd=tmp_path)
+    assert (code, error) == (0, "")
+    assert output.startswith(
+        "itq, kmeans, ba, bdnn will be left out: dah.bits is 129, but fc7 of lenet has 128 units;"
+    )
 
 
 @pytest.mark.parametrize(
@@ -225,8 +237,8 @@ def test_torchvision_imports_without_its_operators():
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_a_dimension_that_the_data_have_not_is_one_line(tmp_path):
-    """GFK's 20 among eight images: the key, what there is, and the remedy."""
+def test_a_baseline_that_the_data_cannot_have_is_left_out_in_one_line(tmp_path):
+    """GFK's 20 among eight images: the key, what there is, and the remedy; the others are there."""
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     rng = np.random.default_rng(0)
     sides = [Domain(name, [f"{name}{i}" for i in range(8)], list("ab") * 4) for name in "st"]
@@ -235,7 +247,10 @@ def test_a_dimension_that_the_data_have_not_is_one_line(tmp_path):
     task = make_task(*sides, 2, 0)
     write_task(task, *(side.ids for side in sides), tmp_path / "lists", tmp_path / "truth.csv")
     paths = ["--lists", "lists", "--features", ".", "--out", "out"]
-    code, _, error = call("stages.adapt", "--task", "print-hand", *paths, cwd=tmp_path)
-    last = error.strip().splitlines()[-1]
-    assert code == 1
-    assert last.startswith("adapt: adapt.gfk on print-hand: dim = 20 exceeds the rank 7")
+    code, output, _ = call("stages.adapt", "--task", "print-hand", *paths, cwd=tmp_path)
+    assert code == 0
+    assert "left out: gfk on print-hand: adapt.gfk: dim = 20 exceeds the rank 7" in output
+    reasons = read_omissions(tmp_path / "out")
+    made = {path.stem for path in (tmp_path / "out").glob("*.csv")}
+    assert "gfk" in reasons
+    assert made == {"none", "gfk", "tca", "coral", "jda"} - reasons.keys()

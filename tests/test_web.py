@@ -5,21 +5,22 @@ import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import requests
-from encoders import BITS, CATEGORIES, draw, parts, picture
+from encoders import BITS, CATEGORIES, SIZE, draw, parts, picture
 from numpy.testing import assert_allclose
 from PIL import Image
 from serving import NAMES, call, running, serving, two_indexes
 
 from dah.data.decode import decode
-from dah.encoder import load_encoder
+from dah.encoder import assemble, load_encoder
 from dah.encoder_file import write_encoder
 from dah.hamming import hamming_distances
-from dah.imagecodes import read_rows
-from dah.search.index import open_index
+from dah.imagecodes import Rows, read_rows, writing
+from dah.search.index import build_index, open_index
 from dah.shards import header_of
 
 for module in ("faiss", "fastapi", "uvicorn"):
@@ -65,6 +66,27 @@ def test_an_upload_is_answered_with_code_categories_and_neighbours(served):
         distances = np.sort(hamming_distances(expected.codes, rows.codes)[0])[:5]
         assert [image["distance"] for image in index["images"]] == distances.tolist()
     assert "04.png" in [i["name"] for i in answer["indexes"][1]["images"] if i["distance"] == 0]
+
+
+def test_scores_are_told_from_probabilities_and_what_is_far_is_said(tmp_path):
+    """The encoder of the tests has no temperature; with a reach of no bits nothing is near."""
+    with_limits = replace(parts(), temperature=2.0, reach=0)
+    for given, calibrated in ((parts(), False), (with_limits, True)):
+        encoder = assemble(given, tmp_path, "cpu")
+        header = header_of(encoder, tmp_path / "e.pt")
+        codes = encoder.codes(np.zeros((1, SIZE, SIZE, 3), np.uint8))
+        with writing(tmp_path / "c.h5", header) as append:
+            share = encoder.probabilities(codes).max(axis=1)
+            far = encoder.far(codes)
+            append(Rows(["/o"], ["a.png"], codes, np.zeros(1, np.int32), share, far))
+        index = build_index([tmp_path / "c.h5"], tmp_path / "i", "flat")
+        with running(create_app(encoder, header, [index])) as (port, _):
+            answer = get(f"http://127.0.0.1:{port}/api/search/0/0").json()
+            (row,) = get(f"http://127.0.0.1:{port}/api/images/0").json()
+        assert answer["calibrated"] is calibrated
+        assert answer["far"] is bool(far[0])
+        assert row["category"].startswith("none of them (") is bool(far[0])
+    assert far[0]
 
 
 def test_an_image_of_an_index_is_answered_like_its_upload(served):

@@ -13,6 +13,7 @@ from dah.errors import UserError
 from dah.search.index import (
     CONTENTS,
     IMAGES,
+    OUTPUTS,
     build_index,
     images_at,
     open_index,
@@ -59,7 +60,8 @@ def index_files(kind: str) -> dict[str, bytes]:
     with TemporaryDirectory() as place:
         encoded_images(Path(place) / IMAGES)
         whole = build_index([Path(place) / IMAGES], Path(place) / "index", kind)
-        files = (whole.images, shard_path(whole.folder, 0), whole.folder / CONTENTS)
+        named = (whole.folder / name for name in (CONTENTS, OUTPUTS))
+        files = (whole.images, shard_path(whole.folder, 0), *named)
         return {file.name: file.read_bytes() for file in files}
 
 

@@ -71,7 +71,7 @@ def hdf5_encoded(path: Path, _: Path) -> None:
     names = []
     for rows in read_rows(path):
         check_codes(rows.codes, header.bits)
-        columns = {len(column) for column in rows}
+        columns = {len(column) for column in rows if column is not None}
         holds(columns == {len(rows.names)}, "columns do not fit")
         holds(set(rows.labels.tolist()) <= set(range(len(header.categories))), "no such category")
         names += rows.names

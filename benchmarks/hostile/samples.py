@@ -106,8 +106,11 @@ def encoded_images(path: Path) -> None:
         codes=rng.integers(0, 256, (5, 2), np.uint8),
         labels=(np.arange(5) % len(CATEGORIES)).astype(np.int32),
         probabilities=rng.random(5).astype(np.float32),
+        far=np.arange(5) == 3,
+        outputs=rng.standard_normal((5, 16)).astype(np.float16),
     )
-    with writing(path, Header(16, CATEGORIES, "/models/e.pt", "f" * 16)) as append:
+    header = Header(16, CATEGORIES, "/models/e.pt", "f" * 16, calibrated=True, outputs=True)
+    with writing(path, header) as append:
         append(rows)
 
 

@@ -93,6 +93,10 @@ def add_commands(commands: "_SubParsersAction[ArgumentParser]") -> None:
         "-o", "--out", type=Path, required=True, metavar="CODES.h5", help="a new file, or to go on"
     )
     command.add_argument("--device", choices=DEVICES, default="auto", help=DEVICE)
+    command.add_argument(
+        "--outputs", action="store_true",
+        help="keep the real outputs too, by which search orders equally distant images",
+    )  # fmt: skip
 
     command = add("index", "Build an index of codes for searching")
     command.add_argument("codes", nargs="+", type=Path, metavar="CODES.h5", help=CODES)

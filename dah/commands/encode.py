@@ -14,22 +14,22 @@ from dah.shards import alone, already_done, encode_rest, finish, header_of
 from dah.tables import SKIPPED, write_table
 
 
-def run(model: Path, images: list[str], out: Path, device: str) -> None:
+def run(model: Path, images: list[str], out: Path, device: str, outputs: bool = False) -> None:
     """Encode what is not in `out` yet; list what cannot be read in ``<out>.skipped.csv``.
 
     There a file is named within its folder or archive, or by its whole path where the images are
-    of several. Files that are no images are counted.
+    of several. Files that are no images are counted. With `outputs`, the real ones are kept too.
     """
     with alone(out):
-        _encode(model, images, out, device)
+        _encode(model, images, out, device, outputs)
 
 
-def _encode(model: Path, images: list[str], out: Path, device: str) -> None:
+def _encode(model: Path, images: list[str], out: Path, device: str, outputs: bool) -> None:
     found = origins(images)
     if not note(origin.path for origin in found):
         print(f"dah: {notes()}: cannot be written; serve will need --pictures", file=sys.stderr)
     encoder = load_encoder(model, device)
-    header = header_of(encoder, model)
+    header = header_of(encoder, model, outputs)
     done = already_done(out, header)
     known = sum(len(names) for names in done.values())
     missing = sum(

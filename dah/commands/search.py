@@ -38,8 +38,9 @@ def run(
     encoder = encoder_of(opened.header, model, device)
     encoded, places = encode_queries(encoder, queries)
     k = NEAREST if k is None and radius is None else k
-    found = results(opened, encoded, places, search(opened, encoded.codes, k, radius, effort))
-    for line in json_lines(found) if json else table(found):
+    near = search(opened, encoded.codes, k, radius, effort, encoded.outputs)
+    found = results(opened, encoded, places, near)
+    for line in json_lines(found) if json else table(found, opened.header.calibrated):
         print(line)
     if sheet is not None:
         shown += [Path(place) for place in places]
@@ -82,5 +83,7 @@ def encode_queries(encoder: Encoder, arguments: list[str]) -> tuple[Encoded, lis
         codes=np.concatenate([batch.codes for batch in batches]),
         probabilities=np.concatenate([batch.probabilities for batch in batches]),
         failures={},
+        far=np.concatenate([batch.far for batch in batches]),
+        outputs=np.concatenate([batch.outputs for batch in batches]),
     )
     return encoded, folders

@@ -30,6 +30,11 @@ TITLES = {
     ),
     "accuracy_real": ("Target accuracy, real outputs", "%: eq. 6 on u instead of sgn(u)"),
     "accuracy_svm": ("Target accuracy, linear SVM", "%: on the fc7 that each method adapts"),
+    "calibration_error": (
+        "Calibration error",
+        "how far the target's probabilities are from the shares of right ones, calibrated",
+    ),
+    "calibration_error_raw": ("Calibration error of scores", "the same before calibration"),
     "map": ("Mean average precision", "target queries, target database, tie-aware"),
     "map_lowest": ("Mean average precision, worst order of ties", "what a sort could report"),
     "map_highest": ("Mean average precision, best order of ties", "what a sort could report"),
@@ -44,6 +49,12 @@ TITLES = {
         "of a linear classifier on each network's fc7; 0.5: domains look alike",
     ),
     "a_distance": ("A-distance", "2 (1 - 2 domain error): 0 where domains look alike"),
+    "out_of_reach": ("Out of reach", "share of target images that are none of the categories"),
+    "source_accuracy": ("Source accuracy", "%: eq. 6 on u, each image by all others"),
+    "entropy": ("Entropy", "mean of the target's predictions; small: sure"),
+    "information_maximisation": ("Information maximisation", "large: sure and varied"),
+    "neighbourhood_density": ("Soft neighbourhood density", "large: neighbours are alike"),
+    "embedded_risk": ("Deep embedded validation", "the target's risk from the source's losses"),
     LEFT_OUT: ("Figures left out", "how many were not finite"),
 }
 
@@ -65,7 +76,7 @@ def column_of(name: str, metrics: Mapping[str, Any]) -> Column:
 
 def decimals(figure: str) -> int:
     """Digits after the point: one for percents, three for shares."""
-    return 1 if figure.startswith("accuracy") else 3
+    return 1 if figure.startswith("accuracy") or figure == "source_accuracy" else 3
 
 
 def shown(columns: Sequence[Column]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -22,11 +22,20 @@ from dah.imagecodes import (
 )
 from dah.search.folders import State, replacing_folder, state_of
 from dah.search.kinds import EFFORT, build, read, tune, write
+from dah.search.ranking import (
+    CANDIDATES,
+    Answer,
+    by_outputs,
+    merged,
+    open_outputs,
+    write_outputs,
+)
 from dah.tables import read_json, write_json
 
 SHARD = 2**25  # codes: 256 MiB of 64 bits
 CONTENTS = "index.json"
 IMAGES = "images.h5"
+OUTPUTS = "outputs.npy"
 MOST_BYTES = 2**20  # of CONTENTS
 TRIES, PAUSE = 50, 0.02  # seconds between two tries to open an index that is being replaced
 
@@ -35,7 +44,8 @@ TRIES, PAUSE = 50, 0.02  # seconds between two tries to open an index that is be
 class ImageIndex:
     """One generation of an index, opened: its folder, kind, images in each shard, codes' header.
 
-    ``opened``: the shards; ``files``: what the folder held, by which another generation is told.
+    ``opened``: the shards; ``files``: what the folder held, by which another generation is told;
+    ``outputs``: the real outputs float16 ``(n, bits)``, where the index has them.
     """
 
     folder: Path
@@ -44,6 +54,7 @@ class ImageIndex:
     header: Header
     opened: tuple[Any, ...] = field(repr=False, compare=False)
     files: State = field(repr=False, compare=False)
+    outputs: np.ndarray | None = field(repr=False, compare=False, default=None)
 
     @property
     def images(self) -> Path:
@@ -64,9 +75,11 @@ class ImageIndex:
 def build_index(codes: Sequence[Path], folder: Path, kind: str, shard: int = SHARD) -> ImageIndex:
     """Index files of codes of one model, in their order; one shard of codes is in memory.
 
-    A folder that is an index already is replaced once the new one is whole.
+    A folder that is an index already is replaced once the new one is whole. Real outputs are kept
+    where all files have them.
     """
     headers = [read_header(path) for path in codes]
+    outputs, calibrated = (all(getattr(h, n) for h in headers) for n in ("outputs", "calibrated"))
     for path, header in zip(codes, headers, strict=True):
         check_model(path, header, headers[0])
     if folder.exists() and not (folder / CONTENTS).exists():
@@ -74,12 +87,15 @@ def build_index(codes: Sequence[Path], folder: Path, kind: str, shard: int = SHA
     if not sum(count_rows(path) for path in codes):
         raise UserError(f"{codes[0]}: expected codes of images, found none; nothing to index")
     with replacing_folder(folder) as part:
-        join(part / IMAGES, headers[0], codes)
+        header = replace(headers[0], outputs=False, calibrated=calibrated)
+        count = join(part / IMAGES, header, codes)
+        if outputs:
+            write_outputs(codes, part / OUTPUTS, count, header.bits)
         counts = []
         for rows in read_codes_of(part / IMAGES, shard):
             write(build(kind, rows), shard_path(part, len(counts)))
             counts.append(len(rows))
-        write_json(part / CONTENTS, {"kind": kind, "shards": counts})
+        write_json(part / CONTENTS, {"kind": kind, "shards": counts, "outputs": outputs})
     return open_index(folder)
 
 
@@ -125,7 +141,11 @@ def _opened(folder: Path, files: State) -> ImageIndex:
     opened = tuple(
         read(kind, shard_path(folder, number), count, width) for number, count in enumerate(shards)
     )
-    return ImageIndex(folder, kind, shards, header, opened, files)
+    outputs = None
+    if contents.get("outputs") is True:
+        _check_plain(folder / OUTPUTS)
+        outputs = open_outputs(folder / OUTPUTS, sum(shards), header.bits)
+    return ImageIndex(folder, kind, shards, header, opened, files, outputs)
 
 
 def _check_plain(path: Path) -> None:
@@ -176,13 +196,17 @@ def search(
     k: int | None,
     radius: int | None = None,
     effort: int | None = None,
+    outputs: np.ndarray | None = None,
 ) -> Found:
     """The `k` nearest images of each query, or all within a Hamming distance of `radius`, or both.
 
     Shards are searched one after the other, and their answers merged.
     Queries packed uint8 ``(q, bytes)``; `effort` as in ``EFFORT``. Exact where the kind is flat;
-    which of equally distant images are the last of `k` is not defined. Raises ``UserError`` for
-    neither `k` nor `radius`, and for `radius` alone on hnsw, which cannot list all.
+    which of equally distant images are the last of `k` is not defined. With the queries' real
+    `outputs` float ``(q, bits)`` and an index that has its own, equally distant images come by the
+    distance of these: among the 1000 nearest codes, or `k` of them if that is more. Raises
+    ``UserError`` for neither `k` nor `radius`, and for `radius` alone on hnsw, which cannot list
+    all.
     """
     if k is None and radius is None:
         raise UserError("search needs -k or --radius")
@@ -191,22 +215,24 @@ def search(
     width = -(-index.header.bits // 8)
     if queries.shape[1] != width:
         raise UserError(f"{index.folder}: its codes have {width} bytes, not {queries.shape[1]}")
+    ranked = outputs is not None and index.outputs is not None
+    wanted = max(k, CANDIDATES) if ranked and k is not None else k
     parts, start = [], 0
     for count, shard in zip(index.shards, index.opened, strict=True):
         tune(index.kind, shard, EFFORT[index.kind] if effort is None else effort)
         if k is None:
             part = _within(shard, queries, radius)
         else:
-            part = _nearest(shard, queries, min(k, count), radius)
+            part = _nearest(shard, queries, min(wanted, count), radius)
         if any(len(rows) and not 0 <= rows.min() <= rows.max() < count for _, rows in part):
             raise UserError(f"{index.folder}: its shards name images that it lacks; index again")
         parts.append([(distances, rows + start) for distances, rows in part])
         start += count
-    merged = [_merged(answers, k) for answers in zip(*parts, strict=True)]
-    return Found([distances for distances, _ in merged], [rows for _, rows in merged])
-
-
-Answer = tuple[np.ndarray, np.ndarray]
+    found = [merged(answers, wanted) for answers in zip(*parts, strict=True)]
+    if ranked:
+        orders = [by_outputs(*of, u, index.outputs) for of, u in zip(found, outputs, strict=True)]
+        found = [(d[o][:k], r[o][:k]) for (d, r), o in zip(found, orders, strict=True)]
+    return Found([distances for distances, _ in found], [rows for _, rows in found])
 
 
 def _nearest(shard: object, queries: np.ndarray, k: int, radius: int | None) -> list[Answer]:
@@ -222,10 +248,3 @@ def _within(shard: object, queries: np.ndarray, radius: int) -> list[Answer]:
     cuts = limits[1:-1].astype(np.int64)
     split = np.split(distances.astype(np.int32), cuts), np.split(rows, cuts)
     return list(zip(*split, strict=True))
-
-
-def _merged(answers: Sequence[Answer], k: int | None) -> Answer:
-    distances = np.concatenate([d for d, _ in answers])
-    rows = np.concatenate([r for _, r in answers])
-    order = np.lexsort((rows, distances))[:k]
-    return distances[order], rows[order]

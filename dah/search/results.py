@@ -12,6 +12,7 @@ import numpy as np
 
 from dah.encoder import Encoded
 from dah.printable import as_cell, printable
+from dah.reach import named
 from dah.search.index import Found, ImageIndex, images_at
 from dah.thumbnails import thumbnail_of
 
@@ -46,7 +47,10 @@ $sections
 
 
 class Neighbour(NamedTuple):
-    """An image near a query: its Hamming distance, where it is, and its predicted category."""
+    """An image near a query: its Hamming distance, where it is, and its predicted category.
+
+    ``far``: whether it is of none of the categories, so that this one is the nearest at most.
+    """
 
     distance: int
     row: int
@@ -54,6 +58,7 @@ class Neighbour(NamedTuple):
     name: str
     category: str
     probability: float
+    far: bool
 
 
 class Result(NamedTuple):
@@ -64,6 +69,7 @@ class Result(NamedTuple):
     code: bytes
     category: str
     probability: float
+    far: bool
     neighbours: list[Neighbour]
 
 
@@ -77,7 +83,8 @@ def results(
     images, names = images_at(index, every)
     distances = np.concatenate([*found.distances, np.empty(0, np.int32)]).tolist()
     columns = distances, every.tolist(), images.origins, images.names, names
-    flat = [Neighbour(*row) for row in zip(*columns, images.probabilities.tolist(), strict=True)]
+    told = images.probabilities.tolist(), images.far.tolist()
+    flat = [Neighbour(*row) for row in zip(*columns, *told, strict=True)]
     ends = np.cumsum(lengths)
     best = queries.probabilities.argmax(axis=1)
     return [
@@ -87,19 +94,25 @@ def results(
             code=queries.codes[row].tobytes(),
             category=categories[best[row]],
             probability=float(queries.probabilities[row, best[row]]),
+            far=queries.far is not None and bool(queries.far[row]),
             neighbours=flat[ends[row] - lengths[row] : ends[row]],
         )
         for row in range(len(queries.names))
     ]
 
 
-def table(found: Sequence[Result]) -> Iterator[str]:
-    """Lines of tab-separated columns under a head: one for each neighbour of each query."""
-    yield "query\tpredicted\trank\tdistance\timage\tcategory\tprobability"
+def table(found: Sequence[Result], calibrated: bool = True) -> Iterator[str]:
+    """Lines of tab-separated columns under a head: one for each neighbour of each query.
+
+    What was not `calibrated` is a score and no probability.
+    """
+    last = "probability" if calibrated else "score"
+    yield f"query\tpredicted\trank\tdistance\timage\tcategory\t{last}"
     for result in found:
         for rank, near in enumerate(result.neighbours, start=1):
-            query, image = (result.name, result.category), str(Path(near.origin) / near.name)
-            cells = *query, str(rank), str(near.distance), image, near.category
+            query, category = (named(of.category, of.far) for of in (result, near))
+            image = str(Path(near.origin) / near.name)
+            cells = result.name, query, str(rank), str(near.distance), image, category
             yield "\t".join([*map(as_cell, cells), f"{near.probability:.4f}"])
 
 
@@ -111,6 +124,7 @@ def json_lines(found: Sequence[Result]) -> Iterator[str]:
             "code": result.code.hex(),
             "category": result.category,
             "probability": round(result.probability, 6),
+            "far": result.far,
             "results": [
                 {
                     "rank": rank,
@@ -118,6 +132,7 @@ def json_lines(found: Sequence[Result]) -> Iterator[str]:
                     "image": str(Path(near.origin) / near.name),
                     "category": near.category,
                     "probability": round(near.probability, 6),
+                    "far": near.far,
                 }
                 for rank, near in enumerate(result.neighbours, start=1)
             ],
@@ -142,14 +157,15 @@ def contact_sheet(index: ImageIndex, found: Sequence[Result], folders: Sequence[
 
     def figure(of: Result | Neighbour, what: str) -> str:
         picture = thumbnail_of(of.origin, of.name, folders)
-        return _figure(picture, of.name, what, of.category, of.probability)
+        return _figure(picture, of.name, what, named(of.category, of.far), of.probability)
 
     sections = []
     for result in found:
         query = figure(result, "query")
         near = "".join(figure(n, f"distance {n.distance}") for n in result.neighbours)
         sections.append(f"<section>{query}<div>{near}</div></section>")
-    about = escape(f"{index.count} images, {index.header.bits} bits, {index.kind}")
+    number = "probabilities" if index.header.calibrated else "scores, not calibrated"
+    about = escape(f"{index.count} images, {index.header.bits} bits, {index.kind}; {number}")
     return PAGE.substitute(about=about, sections="\n".join(sections))
 
 

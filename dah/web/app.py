@@ -12,6 +12,7 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.requests import ClientDisconnect
 
+from dah.codes import pack
 from dah.data.decode import decode
 from dah.data.formats import HEAD, lacking
 from dah.encoder import Encoder
@@ -19,6 +20,7 @@ from dah.errors import UserError
 from dah.imagecodes import Header
 from dah.named import is_allowed, noted
 from dah.printable import printable
+from dah.reach import named
 from dah.search.index import ImageIndex, images_at, search
 from dah.thumbnails import thumbnail_of
 from dah.web.guard import Guard, Hosts
@@ -69,15 +71,17 @@ def create_app(
             raise HTTPException(404, "no such image")
         return await worked(lambda: lives[number].ask(checked))
 
-    def answer(codes: np.ndarray, k: int) -> dict[str, Any]:
+    def answer(codes: np.ndarray, outputs: np.ndarray | None, k: int) -> dict[str, Any]:
+        def question(index: ImageIndex) -> dict[str, Any]:
+            return nearest(index, codes, k, outputs)
+
         return {
             "bits": encoder.bits,
             "code": codes[0].tobytes().hex(),
             "categories": most_probable(encoder, codes),
-            "indexes": [
-                {"name": printable(live.name), **live.ask(lambda index: nearest(index, codes, k))}
-                for live in lives
-            ],
+            "calibrated": encoder.is_calibrated,
+            "far": bool(encoder.far(codes)[0]),
+            "indexes": [{"name": printable(live.name), **live.ask(question)} for live in lives],
         }
 
     @app.exception_handler(Refused)
@@ -112,16 +116,20 @@ def create_app(
     async def search_row(
         number: int, row: int, k: Few = 10, of: Generation = None
     ) -> dict[str, Any]:
-        codes = await asked(number, row, of, lambda index: images_at(index, [row])[0].codes)
-        return await worked(lambda: answer(codes, k))
+        def told(index: ImageIndex) -> tuple[np.ndarray, np.ndarray | None]:
+            outputs = None if index.outputs is None else index.outputs[[row]]
+            return images_at(index, [row])[0].codes, outputs
+
+        codes, outputs = await asked(number, row, of, told)
+        return await worked(lambda: answer(codes, outputs, k))
 
     @app.post("/api/search")
     async def search_upload(request: Request, k: Few = 10) -> dict[str, Any]:
         async with receiving:
             announced = request.headers.get("content-length")
             data = await received(request.stream(), announced=announced)
-            codes = await worked(lambda: code_of(encoder, data))
-        return await worked(lambda: answer(codes, k))
+            outputs = await worked(lambda: outputs_of(encoder, data))
+        return await worked(lambda: answer(pack(outputs), outputs, k))
 
     @app.get("/api/picture/{number}/{row}")
     async def picture(number: int, row: int, of: Generation = None) -> Response:
@@ -152,15 +160,15 @@ def page_file(name: str) -> Callable[[], FileResponse]:
     return lambda: FileResponse(Path(__file__).with_name(name))
 
 
-def code_of(encoder: Encoder, data: bytes) -> np.ndarray:
-    """The packed code uint8 ``(1, bytes)`` of an image file; raises ``Refused`` for any other."""
+def outputs_of(encoder: Encoder, data: bytes) -> np.ndarray:
+    """The real outputs ``(1, bits)`` of an image file; raises ``Refused`` for any other."""
     check_pixels(data)
     try:
         square = decode(data, encoder.parts.size)
     except ValueError as error:
         reason = lacking(data[:HEAD]) or str(error).partition(" (")[0]
         raise Refused(422, f"it cannot be read: {reason}; {REMEDY}") from error
-    return encoder.codes(square[None])
+    return encoder.outputs(square[None])
 
 
 def most_probable(encoder: Encoder, codes: np.ndarray) -> list[dict[str, Any]]:
@@ -179,9 +187,11 @@ def described(index: ImageIndex) -> dict[str, Any]:
     return {"generation": generation(index), "count": index.count, "kind": index.kind}
 
 
-def nearest(index: ImageIndex, codes: np.ndarray, k: int) -> dict[str, Any]:
+def nearest(
+    index: ImageIndex, codes: np.ndarray, k: int, outputs: np.ndarray | None = None
+) -> dict[str, Any]:
     """The images of an index that are nearest to one code, with their Hamming distances."""
-    found = search(index, codes, k)
+    found = search(index, codes, k, outputs=outputs)
     rows = told_of(index, found.rows[0].tolist())
     distances = found.distances[0].tolist()
     images = [row | {"distance": d} for row, d in zip(rows, distances, strict=True)]
@@ -191,7 +201,7 @@ def nearest(index: ImageIndex, codes: np.ndarray, k: int) -> dict[str, Any]:
 def told_of(index: ImageIndex, rows: Sequence[int]) -> list[dict[str, Any]]:
     """Names and predicted categories; where on the disk an image lies is not told."""
     found, categories = images_at(index, rows)
-    shown = map(printable, found.names), map(printable, categories)
-    columns = rows, *shown, found.probabilities.tolist()
+    categories = map(named, map(printable, categories), found.far.tolist())
+    columns = rows, map(printable, found.names), categories, found.probabilities.tolist()
     keys = "row", "name", "category", "probability"
     return [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]

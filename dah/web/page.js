@@ -81,7 +81,9 @@ function showCode(answer) {
   $("hex").textContent = `${answer.bits} bits: ${answer.code}`;
 }
 
-function showCategories(categories) {
+function showCategories({ categories, calibrated, far }) {
+  const doubt = calibrated ? "" : "Scores, not calibrated. ";
+  $("doubt").textContent = doubt + (far ? "Far from all source images: none of them." : "");
   $("categories").replaceChildren(...categories.map(({ category, probability }) => {
     const meter = document.createElement("meter");
     meter.value = probability;
@@ -118,7 +120,7 @@ async function ask(picture, name, answered) {
     const answer = await answered();
     if (mine !== asked) return;
     $("title").textContent = name;
-    showCategories(answer.categories);
+    showCategories(answer);
     showCode(answer);
     showNeighbours(answer.indexes);
     $("answer").hidden = false;

@@ -1,0 +1,44 @@
+"""How far from the source's codes an image may lie and still be of one of its categories."""
+
+import numpy as np
+
+from dah.hamming import hamming_distances
+
+SHARE = 0.99
+QUERIES_AT_ONCE = 1024
+MOST = 10_000  # source images that are looked at, evenly chosen
+NONE = "none of them"  # the category of an image out of reach
+
+
+def nearest_distances(codes: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Hamming distance of each code to the nearest of the source, int32 ``(n,)``.
+
+    Packed uint8 ``(n, bytes)`` and ``(n_s, bytes)``.
+    """
+    blocks = range(0, len(codes), QUERIES_AT_ONCE)
+    found = [hamming_distances(codes[i : i + QUERIES_AT_ONCE], source).min(axis=1) for i in blocks]
+    return np.concatenate([*found, np.empty(0, np.int32)])
+
+
+def reach(source: np.ndarray, bits: int) -> int:
+    """The distance within which 99 % of the source's images have another source image.
+
+    Packed uint8 ``(n_s, bytes)`` of `bits` bits. A single image has no other: then nothing is out
+    of reach, and the answer is `bits`. Of more than 10,000 images as many are looked at, each
+    compared with all.
+    """
+    if len(source) < 2:
+        return bits
+    nearest = []
+    rows = np.unique(np.linspace(0, len(source) - 1, min(MOST, len(source))).astype(int))
+    for start in range(0, len(rows), QUERIES_AT_ONCE):
+        block = rows[start : start + QUERIES_AT_ONCE]
+        distances = hamming_distances(source[block], source)
+        distances[np.arange(len(block)), block] = bits + 1
+        nearest.append(distances.min(axis=1))
+    return int(np.quantile(np.concatenate(nearest), SHARE, method="inverted_cdf"))
+
+
+def named(category: str, far: bool) -> str:
+    """A predicted category as it is shown: of an image out of reach, it is the nearest at most."""
+    return f"{NONE} ({category})" if far else category
