@@ -13,10 +13,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from dah.commits import read_committed
-from dah.costs import MACHINE, machines_of
-from dah.experiments import BASELINE, COST, MEANS
-from dah.tables import read_json
+from dah.experiments.commits import read_committed
+from dah.experiments.runs import BASELINE, COST, MEANS
+from dah.files.tables import read_json
+from dah.project.costs import MACHINE, machines_of
 
 METRICS = Path("metrics")
 ALL = "metrics/*.json"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dah.imagecodes import read_codes_of
+from dah.encoder.imagecodes import read_codes_of
 from dah.search.kinds import EFFORT, build, faiss, read, write
 
 NEAREST = 10

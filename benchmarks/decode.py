@@ -1,4 +1,4 @@
-"""Images per second and peak memory of ``dah.data.decode`` beside a plain Pillow loop.
+"""Images per second and peak memory of ``dah.images.decode`` beside a plain Pillow loop.
 
     python benchmarks/decode.py --archive office31.tar --size 256
 
@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dah.data.archives import read_members
-from dah.data.decode import decode_all
+from dah.images.archives import read_members
+from dah.images.decode import decode_all
 
 
 def plain(path: Path, size: int) -> Iterator[np.ndarray]:

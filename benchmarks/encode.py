@@ -16,10 +16,10 @@ from statistics import median
 
 import torch
 
-from dah.data.augment import centre_crop
-from dah.data.decode import decode
-from dah.data.inputs import origins
-from dah.encoder import BATCH, load_encoder
+from dah.compute.augment import centre_crop
+from dah.encoder.encoder import BATCH, load_encoder
+from dah.encoder.inputs import origins
+from dah.images.decode import decode
 
 
 def forward(network: torch.nn.Module, batches: list[torch.Tensor]) -> None:

@@ -30,11 +30,11 @@ import torch
 import training
 from ruamel.yaml import YAML
 
-from dah.artifacts import read_codes
-from dah.data.tasks import read_labels
-from dah.devices import choose_device, make_repeatable, use_precision
-from dah.evaluation import target_figures
-from dah.presets import apply_preset
+from dah.compute.devices import choose_device, make_repeatable, use_precision
+from dah.evaluation.targets import target_figures
+from dah.files.artifacts import read_codes
+from dah.project.presets import apply_preset
+from dah.tasks.lists import read_labels
 
 ROOT = Path(__file__).parents[1]
 LITE2 = "timm/tf_efficientnet_lite2"

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from dah.mmd import MK_MMD
+from dah.deep.mmd import MK_MMD
 
 SIZES = ["155x4096", "310x4096", "620x4096", "155x1024", "155x256"]
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -20,15 +20,15 @@ from time import perf_counter, process_time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from dah.codes import unpack
-from dah.hamming import PAIRS_AT_ONCE, histograms
-from dah.retrieval import (
+from dah.retrieval.codes import unpack
+from dah.retrieval.hamming import PAIRS_AT_ONCE, histograms
+from dah.retrieval.precision import (
     average_precision,
     mean_over_queries,
     precision_recall,
     precision_within_radius,
 )
-from dah.ties import map_spread
+from dah.retrieval.ties import map_spread
 
 try:
     import faiss

@@ -23,9 +23,9 @@ from scipy.fft import dct
 from scipy.io import loadmat
 from scipy.linalg import eig, fractional_matrix_power
 
-from dah.adapt import coral, gfk, jda, tca
-from dah.classifiers import linear_svm, nearest_neighbour
 from dah.linalg import unit_rows
+from dah.shallow.adapt import coral, gfk, jda, tca
+from dah.shallow.classifiers import linear_svm, nearest_neighbour
 
 try:
     import skada

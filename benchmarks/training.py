@@ -1,7 +1,7 @@
 """What a training step costs and where: ``python benchmarks/training.py [--preset office_home]``.
 
-Random images of a preset's sizes through its network, with random weights, and ``dah.training``
-itself: the shares of a step, steps per second, floating point operations beside what this machine
+Random images of a preset's sizes through its network, with random weights, and the training's own
+loop: the shares of a step, steps per second, floating point operations beside what this machine
 multiplies, peak memory, and the input beside a DataLoader's (benchmarks/loading.py). On a GPU also
 the seconds of the whole training and how often the host waits. There the sizes are the preset's
 (office_home: VGG-F, 325 + 325 images of 65 categories, 14 steps an epoch, 300 epochs); on a CPU
@@ -29,12 +29,13 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.flop_counter import FlopCounterMode
 
 from dah import params
-from dah.data.augment import View, random_view
-from dah.devices import choose_device, use_precision
-from dah.distributed import is_first, process_group, processes
-from dah.networks import Network, build_network, build_trunk
-from dah.presets import apply_preset
-from dah.training import Training, fit
+from dah.compute.augment import View, random_view
+from dah.compute.devices import choose_device, use_precision
+from dah.compute.distributed import is_first, process_group, processes
+from dah.deep.training import Training, fit
+from dah.networks.build import build_trunk
+from dah.networks.hashing import Network, build_network
+from dah.project.presets import apply_preset
 
 ROOT = Path(__file__).parents[1]
 OFFICE_HOME = 65, 4439  # categories, images of the target Product

@@ -10,7 +10,7 @@ __all__ = ["load_encoder"]
 
 def __getattr__(name: str) -> Any:
     if name == "load_encoder":
-        from dah.encoder import load_encoder  # noqa: PLC0415 - `import dah` stays light
+        from dah.encoder.encoder import load_encoder  # noqa: PLC0415 - `import dah` stays light
 
         return load_encoder
     raise AttributeError(f"module 'dah' has no attribute {name!r}")

@@ -10,20 +10,20 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from dah import params
-from dah.artifacts import read_codes, unwritable
 from dah.commands.arguments import Version, add_commands
-from dah.comparison import experiments_table
-from dah.data.tasks import read_lists
+from dah.encoder.predictions import columns
+from dah.encoder.predictions import predictions as target_predictions
 from dah.errors import UserError
-from dah.experiments import foreign_note, read_folder, show
-from dah.predictions import columns
-from dah.predictions import predictions as target_predictions
-from dah.presets import apply_preset
-from dah.project import project_root
+from dah.experiments.comparison import experiments_table
+from dah.experiments.runs import foreign_note, read_folder, show
+from dah.experiments.selection import candidates, candidates_table, choose, comparable, tasks_of
+from dah.files.artifacts import read_codes, unwritable
+from dah.files.tables import LABELS, read_figures, read_json, read_table, rows_of
+from dah.project.presets import apply_preset
+from dah.project.root import project_root
 from dah.report.headline import headline
 from dah.report.tables import column_of, text_tables
-from dah.selection import candidates, candidates_table, choose, comparable, tasks_of
-from dah.tables import LABELS, read_figures, read_json, read_table, rows_of
+from dah.tasks.lists import read_lists
 
 ABOUT = "What dvc repro found, and codes of your own images. COMMAND --help says more of each."
 DATA = Path("data")

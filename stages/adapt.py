@@ -9,14 +9,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from dah import adapt
-from dah.classifiers import linear_svm, nearest_neighbour
-from dah.data.pictures import read_fc7
-from dah.data.tasks import read_lists
+from dah.files.omissions import write_omissions
+from dah.files.tables import PREDICTIONS, write_table
 from dah.linalg import unit_rows
-from dah.omissions import write_omissions
 from dah.params import Params
-from dah.tables import PREDICTIONS, write_table
+from dah.shallow import adapt
+from dah.shallow.classifiers import linear_svm, nearest_neighbour
+from dah.tasks.inputs import read_fc7
+from dah.tasks.lists import read_lists
 from stages.command import run
 
 

@@ -6,13 +6,14 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from dah.checkpoints import write_model
-from dah.data.augment import centre_crop
-from dah.data.letters import draw_letters
-from dah.devices import use_threads
-from dah.networks import build_trunk, load_weights
+from dah.compute.augment import centre_crop
+from dah.compute.devices import use_threads
+from dah.deep.pretraining import pretrain
+from dah.images.letters import draw_letters
+from dah.networks.build import build_trunk
+from dah.networks.checkpoints import write_model
+from dah.networks.weights import load_weights
 from dah.params import Params
-from dah.pretraining import pretrain
 from stages.command import run
 
 

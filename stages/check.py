@@ -5,13 +5,16 @@ from pathlib import Path
 
 import torch
 
-from dah.artifacts import replacing
-from dah.costs import keep_costs
-from dah.data.digits import DOMAINS
-from dah.data.fetch import LAYOUTS
-from dah.devices import choose_device
+from dah.compute.devices import choose_device
 from dah.errors import UserError
-from dah.leftovers import (
+from dah.files.artifacts import replacing
+from dah.images.digits import DOMAINS
+from dah.images.fetch import LAYOUTS
+from dah.networks.build import build_trunk
+from dah.networks.weights import check_source
+from dah.params import Params
+from dah.project.costs import keep_costs
+from dah.project.leftovers import (
     add_to_record,
     by_folder,
     former_figures,
@@ -19,9 +22,7 @@ from dah.leftovers import (
     remove,
     stages_of,
 )
-from dah.networks import build_trunk, check_source
-from dah.params import Params
-from dah.storage import Storage
+from dah.project.storage import Storage
 from stages.command import COST, run
 
 METRICS = COST.parent

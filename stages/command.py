@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dah import params
-from dah.artifacts import unwritable
-from dah.costs import record_cost
 from dah.errors import UserError
+from dah.files.artifacts import unwritable
 from dah.params import Params
+from dah.project.costs import record_cost
 
 PARAMS = Path("params.yaml")
 COST = Path("metrics/cost.json")

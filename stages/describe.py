@@ -5,11 +5,11 @@ from argparse import Namespace
 import numpy as np
 from tqdm import tqdm
 
-from dah.artifacts import read_features
-from dah.datasets import sizes, svm_accuracy
-from dah.figures import by_figure, left_out
+from dah.evaluation.datasets import sizes, svm_accuracy
+from dah.evaluation.figures import by_figure, left_out
+from dah.files.artifacts import read_features
+from dah.files.tables import LABELS, SKIPPED, as_integers, read_table, rows_of, write_json
 from dah.params import Params
-from dah.tables import LABELS, SKIPPED, as_integers, read_table, rows_of, write_json
 from stages.command import run
 
 

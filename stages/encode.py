@@ -5,19 +5,19 @@ from argparse import Namespace
 import torch
 from tqdm import tqdm
 
-from dah.artifacts import write_codes
-from dah.checkpoints import load_network
-from dah.data.augment import plain_view
-from dah.data.pictures import read_inputs
-from dah.data.tasks import read_lists
-from dah.devices import choose_device, use_precision, use_threads
-from dah.distributed import is_first
-from dah.encoding import activations, codes_of
-from dah.figures import by_figure, left_out
-from dah.mixtures import mixtures, partners
+from dah.compute.augment import plain_view
+from dah.compute.devices import choose_device, use_precision, use_threads
+from dah.compute.distributed import is_first
+from dah.encoding.mixtures import mixtures, partners
+from dah.encoding.outputs import activations, codes_of
+from dah.encoding.validators import validation_figures
+from dah.evaluation.figures import by_figure, left_out
+from dah.files.artifacts import write_codes
+from dah.files.tables import write_json
+from dah.networks.checkpoints import load_network
 from dah.params import Params
-from dah.tables import write_json
-from dah.validators import validation_figures
+from dah.tasks.inputs import read_inputs
+from dah.tasks.lists import read_lists
 from stages.processes import run_shared
 
 

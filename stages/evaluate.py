@@ -5,15 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dah.artifacts import Codes, read_codes
-from dah.data.tasks import Truth, read_labels, read_lists, read_truth
-from dah.evaluation import accuracy, code_figures, target_figures
-from dah.figures import by_figure, deviations, left_out, means
-from dah.illustrations import illustrations, unlabelled_illustrations
-from dah.omissions import read_omissions
-from dah.params import Params
-from dah.retrieval import precision_recall
-from dah.tables import (
+from dah.evaluation.figures import by_figure, deviations, left_out, means
+from dah.evaluation.illustrations import illustrations, unlabelled_illustrations
+from dah.evaluation.targets import accuracy, code_figures, target_figures
+from dah.files.artifacts import Codes, read_codes
+from dah.files.omissions import read_omissions
+from dah.files.tables import (
     CURVE,
     PREDICTIONS,
     as_integers,
@@ -22,6 +19,9 @@ from dah.tables import (
     write_json,
     write_table,
 )
+from dah.params import Params
+from dah.retrieval.precision import precision_recall
+from dah.tasks.lists import Truth, read_labels, read_lists, read_truth
 from stages.command import run
 
 

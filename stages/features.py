@@ -5,12 +5,12 @@ from argparse import Namespace
 import torch
 from tqdm import tqdm
 
-from dah.artifacts import read_images, write_features
-from dah.checkpoints import load_trunk
-from dah.data.augment import centre_crop
-from dah.devices import choose_device, use_precision, use_threads
-from dah.distributed import gather, is_first, own_share
-from dah.inference import batch_size, settled
+from dah.compute.augment import centre_crop
+from dah.compute.devices import choose_device, use_precision, use_threads
+from dah.compute.distributed import gather, is_first, own_share
+from dah.compute.inference import batch_size, settled
+from dah.files.artifacts import read_images, write_features
+from dah.networks.checkpoints import load_trunk
 from dah.params import Params
 from stages.processes import run_shared
 

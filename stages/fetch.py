@@ -5,9 +5,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dah.data import digits
-from dah.data.archives import write_tar
-from dah.data.fetch import obtain
+from dah.images import digits
+from dah.images.archives import write_tar
+from dah.images.fetch import obtain
 from dah.params import Params
 from dah.printable import printable
 from stages.command import run

@@ -10,19 +10,13 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from dah import hashing
-from dah.artifacts import Codes, write_codes
-from dah.data.pictures import read_fc7
-from dah.data.tasks import read_lists
-from dah.omissions import write_omissions
+from dah.files.artifacts import Codes, write_codes
+from dah.files.omissions import write_omissions
+from dah.names import UNSUPERVISED
 from dah.params import Params
+from dah.tasks.inputs import read_fc7
+from dah.tasks.lists import read_lists
 from stages.command import run
-
-METHODS = {
-    "itq": hashing.itq,
-    "kmeans": hashing.kmeans_hashing,
-    "ba": hashing.binary_autoencoder,
-    "bdnn": hashing.binary_network,
-}
 
 
 def main(params: Params, given: Namespace) -> None:
@@ -34,7 +28,8 @@ def main(params: Params, given: Namespace) -> None:
         bar.set_postfix(method=name)
         try:
             with threadpool_limits(1):  # matrices this small lose more to threads than they gain
-                encoder = METHODS[name](Xt, bits, np.random.default_rng(given.seed))
+                fit = getattr(hashing, UNSUPERVISED[name])
+                encoder = fit(Xt, bits, np.random.default_rng(given.seed))
                 source, target = encoder.encode(Xs), encoder.encode(Xt)
         except ValueError as error:
             left_out[name] = f"dah.bits {bits}: {error}"

@@ -10,19 +10,19 @@ from argparse import Namespace
 import torch
 from tqdm import tqdm
 
-from dah.artifacts import Codes, write_codes
-from dah.checkpoints import load_trunk
-from dah.codes import pack
-from dah.data.augment import plain_view, random_view
-from dah.data.pictures import read_inputs
-from dah.data.tasks import oracle_lists, read_lists, read_truth
-from dah.devices import choose_device, make_repeatable, use_precision, use_threads
-from dah.distributed import is_first
-from dah.encoding import activations
-from dah.networks import build_network
-from dah.omissions import NO_LABELS, write_omissions
+from dah.compute.augment import plain_view, random_view
+from dah.compute.devices import choose_device, make_repeatable, use_precision, use_threads
+from dah.compute.distributed import is_first
+from dah.deep.training import Training, fit
+from dah.encoding.outputs import activations
+from dah.files.artifacts import Codes, write_codes
+from dah.files.omissions import NO_LABELS, write_omissions
+from dah.networks.checkpoints import load_trunk
+from dah.networks.hashing import build_network
 from dah.params import Params
-from dah.training import Training, fit
+from dah.retrieval.codes import pack
+from dah.tasks.inputs import read_inputs
+from dah.tasks.lists import oracle_lists, read_lists, read_truth
 from stages.processes import run_shared
 
 

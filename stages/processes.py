@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from threading import Thread
 from types import FrameType
 
-from dah.devices import choose_device
-from dah.distributed import STORE, LostProcessError, process_group
+from dah.compute.devices import choose_device
+from dah.compute.distributed import STORE, LostProcessError, process_group
 from dah.params import Params
 from stages.command import run
 

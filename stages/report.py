@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from dah.artifacts import read_pictures, replacing
-from dah.figures import Figures, deviations, means
+from dah.evaluation.figures import Figures, deviations, means
+from dah.files.artifacts import read_pictures, replacing
+from dah.files.tables import read_figures, read_json, write_json
 from dah.params import Params
 from dah.report.facts import facts
 from dah.report.overview import HEADLINE
 from dah.report.page import page
 from dah.report.tables import column_of
-from dah.tables import read_figures, read_json, write_json
 from stages.command import run
 
 

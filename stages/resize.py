@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dah.artifacts import write_images
-from dah.data.archives import member_names, read_members
-from dah.data.decode import decode_all
-from dah.data.identity import opaque_ids, shuffled
-from dah.data.places import category_of
 from dah.errors import UserError
+from dah.files.artifacts import write_images
+from dah.files.tables import LABELS, SKIPPED, write_table
+from dah.images.archives import member_names, read_members
+from dah.images.decode import decode_all
+from dah.images.identity import opaque_ids, shuffled
+from dah.images.places import category_of
 from dah.params import Params
 from dah.printable import as_cell, printable
-from dah.tables import LABELS, SKIPPED, write_table
 from stages.command import run
 
 

@@ -3,11 +3,11 @@
 from argparse import Namespace
 from pathlib import Path
 
-from dah.data.split import Domain, make_task
-from dah.data.tasks import write_task
-from dah.omissions import foreseen
+from dah.files.omissions import foreseen
+from dah.files.tables import LABELS, read_table
 from dah.params import Params
-from dah.tables import LABELS, read_table
+from dah.tasks.lists import write_task
+from dah.tasks.split import Domain, make_task
 from stages.command import run
 
 

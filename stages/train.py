@@ -7,16 +7,16 @@ import torch
 from dvclive import Live
 from tqdm import tqdm
 
-from dah.checkpoints import load_trunk, write_model
-from dah.data.augment import random_view
-from dah.data.pictures import read_inputs
-from dah.data.tasks import read_lists
-from dah.devices import choose_device, make_repeatable, use_precision, use_threads
-from dah.distributed import is_first
-from dah.methods import SOFTMAX, sees_target
-from dah.networks import build_network
+from dah.compute.augment import random_view
+from dah.compute.devices import choose_device, make_repeatable, use_precision, use_threads
+from dah.compute.distributed import is_first
+from dah.deep.training import Training, fit
+from dah.names import DEEP
+from dah.networks.checkpoints import load_trunk, write_model
+from dah.networks.hashing import build_network
 from dah.params import Params
-from dah.training import Training, fit
+from dah.tasks.inputs import read_inputs
+from dah.tasks.lists import read_lists
 from stages.processes import run_shared
 
 
@@ -28,13 +28,13 @@ def main(params: Params, given: Namespace) -> None:
     use_precision(options.precision)
     lists, domains = read_lists(given.lists), params.domains_of(given.task)
     trunk = load_trunk(given.backbone)
-    softmax = given.method in SOFTMAX
-    outputs = len(lists.categories) if softmax else params.dah.bits
-    network = build_network(trunk, outputs, options.bottleneck, options.finetune, softmax)
+    kind = DEEP[given.method]
+    outputs = len(lists.categories) if kind.softmax else params.dah.bits
+    network = build_network(trunk, outputs, options.bottleneck, options.finetune, kind.softmax)
     network = network.to(device)
     size, finetune = trunk.input_size, options.finetune
     source, target = read_inputs(given.images, given.features, domains, lists, size, finetune)
-    seen = (source, target) if sees_target(given.method) else (source,)
+    seen = (source,) if kind.blind else (source, target)
     view = random_view(finetune, size, options.augment, device, *seen)
     arrays = source, lists.source_labels, target
     data = (torch.from_numpy(rows).to(device) for rows in arrays)

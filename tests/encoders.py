@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dah.artifacts import Codes, write_codes, write_images
-from dah.checkpoints import write_model
-from dah.data.archives import write_tar
-from dah.data.tasks import Task, write_task
-from dah.encoder_file import EncoderParts
-from dah.networks import build_network, build_trunk
+from dah.encoder.file import EncoderParts
+from dah.files.artifacts import Codes, write_codes, write_images
+from dah.images.archives import write_tar
+from dah.networks.build import build_trunk
+from dah.networks.checkpoints import write_model
+from dah.networks.hashing import build_network
+from dah.tasks.lists import Task, write_task
 
 CATEGORIES = ["mug", "pen", "sofa"]
 BITS = 12

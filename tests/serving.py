@@ -13,7 +13,7 @@ from browser import answers, free_port, wait_for
 from encoders import archive, draw, parts
 
 from dah.__main__ import main
-from dah.encoder_file import write_encoder
+from dah.encoder.file import write_encoder
 
 NAMES = [f"{i:02}.png" for i in range(30)]
 

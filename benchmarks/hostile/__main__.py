@@ -32,7 +32,7 @@ from benchmarks.hostile.damage import damaged
 from benchmarks.hostile.readers import READERS, file_name
 from benchmarks.hostile.samples import samples
 from dah.errors import UserError
-from dah.networks import build_trunk
+from dah.networks.build import build_trunk
 
 SECONDS = 10
 BYTES = 2 * 2**30

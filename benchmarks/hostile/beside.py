@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.hostile.samples import encoded_images
-from dah.data.tasks import read_lists
 from dah.errors import UserError
 from dah.search.index import (
     CONTENTS,
@@ -20,6 +19,7 @@ from dah.search.index import (
     search,
     shard_path,
 )
+from dah.tasks.lists import read_lists
 
 Reader = Callable[[Path, Path], None]
 

@@ -8,25 +8,26 @@ import torch
 from benchmarks.hostile.beside import Reader, holds, index, lists
 from benchmarks.hostile.samples import SEARCHES
 from dah import params
-from dah.artifacts import read_codes, read_features, read_images, read_pictures
-from dah.checkpoints import load_network, load_trunk
-from dah.codes import check_codes
-from dah.data.archives import read_members
-from dah.data.decode import decode_all
-from dah.data.download import check_digest
-from dah.data.fetch import obtain
-from dah.data.formats import AVIF
-from dah.data.tasks import read_truth
-from dah.encoder import assemble
-from dah.encoder_file import read_encoder
+from dah.encoder.encoder import assemble
+from dah.encoder.file import read_encoder
+from dah.encoder.imagecodes import count_rows, read_header, read_rows, rows_at
 from dah.errors import UserError
-from dah.imagecodes import count_rows, read_header, read_rows, rows_at
-from dah.networks import build_trunk, load_weights
+from dah.files.artifacts import read_codes, read_features, read_images, read_pictures
+from dah.files.tables import LABELS, as_integers, read_figures, read_table
+from dah.images.archives import read_members
+from dah.images.decode import decode_all
+from dah.images.download import check_digest
+from dah.images.fetch import obtain
+from dah.images.formats import AVIF
+from dah.networks.build import build_trunk
+from dah.networks.checkpoints import load_network, load_trunk
 from dah.networks.matconvnet import convert_matconvnet
-from dah.presets import apply_preset
+from dah.networks.weights import load_weights
+from dah.project.presets import apply_preset
+from dah.retrieval.codes import check_codes
 from dah.search.index import CONTENTS, shard_path
 from dah.search.kinds import EFFORT
-from dah.tables import LABELS, as_integers, read_figures, read_table
+from dah.tasks.lists import read_truth
 
 PRESETS = Path(__file__).parents[2] / "presets"
 

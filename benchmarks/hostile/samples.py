@@ -14,15 +14,16 @@ import torch
 from PIL import Image, ImageCms
 from scipy.io import savemat
 
-from dah.artifacts import Codes, write_codes, write_features, write_images
-from dah.checkpoints import write_model
-from dah.data.formats import AVIF
-from dah.data.tasks import Task, write_task
-from dah.encoder_file import EncoderParts, write_encoder
-from dah.imagecodes import Header, Rows, writing
-from dah.networks import build_network, build_trunk
+from dah.encoder.file import EncoderParts, write_encoder
+from dah.encoder.imagecodes import Header, Rows, writing
+from dah.files.artifacts import Codes, write_codes, write_features, write_images
+from dah.images.formats import AVIF
+from dah.networks.build import build_trunk
+from dah.networks.checkpoints import write_model
+from dah.networks.hashing import build_network
 from dah.search.index import CONTENTS, build_index, shard_path
 from dah.search.kinds import EFFORT
+from dah.tasks.lists import Task, write_task
 
 ROOT = Path(__file__).parents[2]
 FILTERS = {"conv1": 11, "conv2": 5, "conv3": 3, "conv4": 3, "conv5": 3, "fc6": 6, "fc7": 1}

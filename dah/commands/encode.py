@@ -5,13 +5,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dah.data.contents import NO_IMAGE
-from dah.data.inputs import origins
-from dah.encoder import load_encoder
-from dah.named import note, notes
+from dah.encoder.encoder import load_encoder
+from dah.encoder.inputs import origins
+from dah.encoder.shards import alone, already_done, encode_rest, finish, header_of
+from dah.files.tables import SKIPPED, write_table
+from dah.images.contents import NO_IMAGE
+from dah.images.named import note, notes
 from dah.printable import as_cell
-from dah.shards import alone, already_done, encode_rest, finish, header_of
-from dah.tables import SKIPPED, write_table
 
 
 def run(model: Path, images: list[str], out: Path, device: str, outputs: bool = False) -> None:

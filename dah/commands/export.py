@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from dah.encoder import load_parts
-from dah.encoder_file import write_encoder
+from dah.encoder.encoder import load_parts
+from dah.encoder.file import write_encoder
+from dah.encoder.trained import Folders, gather
 from dah.errors import UserError
-from dah.trained import Folders, gather
 
 
 def run(
@@ -17,7 +17,7 @@ def run(
         raise UserError("export needs all of --codes, --lists and --images, or none of them")
     parts = gather(model, Folders(*given)) if given else load_parts(model)
     if out.suffix == ".onnx":
-        from dah.portable import write_onnx  # noqa: PLC0415 - an extra, and seconds
+        from dah.encoder.portable import write_onnx  # noqa: PLC0415 - an extra, and seconds
 
         write_onnx(out, parts)
     elif out.suffix == ".pt":

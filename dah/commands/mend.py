@@ -15,9 +15,9 @@ from dvc.utils.serialize import parse_yaml
 from voluptuous import Invalid
 
 from dah import params
-from dah.artifacts import replacing
 from dah.errors import UserError
-from dah.leftovers import refuse_loss
+from dah.files.artifacts import replacing
+from dah.project.leftovers import refuse_loss
 
 LOCK = Path("dvc.lock")
 RWLOCK = Path(".dvc", "tmp", RWLOCK_FILE)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dah.engines.pgvector import load
+from dah.search.pgvector import load
 
 
 def run(codes: Path, url: str, table: str) -> None:

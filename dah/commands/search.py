@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dah.artifacts import replacing
-from dah.data.inputs import origins
-from dah.encoder import Encoded, Encoder, load_encoder
+from dah.encoder.encoder import Encoded, Encoder, load_encoder
+from dah.encoder.imagecodes import Header
+from dah.encoder.inputs import origins
 from dah.errors import UserError
-from dah.imagecodes import Header
-from dah.named import named_now, noted
+from dah.files.artifacts import replacing
+from dah.images.named import named_now, noted
 from dah.printable import printable
 from dah.search.index import open_index, search
 from dah.search.kinds import faiss

@@ -3,12 +3,12 @@
 from pathlib import Path
 from socket import gethostname
 
-from dah.encoder import load_encoder
+from dah.encoder.encoder import load_encoder
+from dah.encoder.shards import header_of
 from dah.errors import UserError
-from dah.named import named_now
+from dah.images.named import named_now
 from dah.search.index import open_index
 from dah.search.kinds import faiss
-from dah.shards import header_of
 
 
 def run(

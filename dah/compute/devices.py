@@ -10,7 +10,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from dah.distributed import processes_here
+from dah.compute.distributed import processes_here
 from dah.errors import UserError
 
 

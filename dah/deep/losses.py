@@ -2,7 +2,7 @@
 
 Letters: u are the outputs of the hash layer in (-1, 1), d of them, y the labels, s source, t
 target. L is a mean over source images of the sum over their pairs; quantization and H are means
-over images; M is in ``dah.mmd``. Inner products of outputs enter as ``sharpness / d <u, v>``,
+over images; M is in ``dah.deep.mmd``. Inner products of outputs enter as ``sharpness / d <u, v>``,
 between -sharpness and sharpness at any length of the code: d is the paper to the letter, d / 2 the
 authors' code, 10 HashNet's (Cao et al., ICCV 2017). Every term is a scalar of the inputs' dtype,
 differentiable, and finite for finite inputs. Venkateswara et al., CVPR 2017.

@@ -1,18 +1,19 @@
-"""The deep methods: what each makes of a batch's outputs, as named terms of its objective."""
+"""The deep methods: what each makes of a batch's outputs, as named terms of its objective.
+
+A method is a function of a batch and the weights of its terms; the objective is the sum of what it
+returns. ``dah.names`` lists them.
+"""
 
 from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from dah import losses
-from dah.mmd import MK_MMD
-from dah.networks import Outputs
+from dah.deep import losses
+from dah.deep.mmd import MK_MMD
 from dah.networks.adversary import domain_loss, reversal_weight
+from dah.networks.hashing import Outputs
 from dah.params import Dah, Softmax
-
-SOFTMAX = ("source", "dan", "dann")
-BLIND = ("noda", "source")
 
 
 @dataclass(frozen=True)
@@ -50,37 +51,40 @@ def hash_terms(batch: Batch, p: Dah) -> dict[str, Tensor]:
     return terms
 
 
-def softmax_terms(batch: Batch, method: str, p: Softmax, mmd_estimate: str) -> dict[str, Tensor]:
-    """Cross-entropy of the source's categories, and what brings the domains together.
+def dah(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
+    """The paper's objective."""
+    return hash_terms(batch, p)
 
-    source:  1/n sum_i -log softmax(u_i)_{y_i}
-    dan:     + mmd * M(fc6, fc7, fc8)           (Long et al., ICML 2015, eq. 4)
-    dann:    + domain_loss(fc7)                 (Ganin et al., JMLR 2016, eq. 13)
+
+def dah_e(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
+    """Without the target's entropy, eta = 0."""
+    return hash_terms(batch, replace(p, eta=0.0))
+
+
+def noda(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
+    """No adaptation at all, gamma = eta = 0: the supervised hash loss on the source."""
+    return hash_terms(batch, replace(p, gamma=0.0, eta=0.0))
+
+
+def source(batch: Batch, _: Dah, __: Softmax) -> dict[str, Tensor]:
+    """Cross-entropy of the source's categories, 1/n sum_i -log softmax(u_i)_{y_i}."""
+    return {"softmax": cross_entropy(batch.source.u, batch.y)}
+
+
+def dan(batch: Batch, p: Dah, s: Softmax) -> dict[str, Tensor]:
+    """And MK-MMD of fc6, fc7 and fc8 (Long et al., ICML 2015, eq. 4)."""
+    mmd = s.mmd * multi_layer_mmd(batch.source, batch.target, p.mmd_estimate)
+    return source(batch, p, s) | {"mmd": mmd}
+
+
+def dann(batch: Batch, p: Dah, s: Softmax) -> dict[str, Tensor]:
+    """And the domain loss of fc7 (Ganin et al., JMLR 2016, eq. 13).
 
     ``adversary`` scales the gradient that is reversed, so that the critic learns whatever it is.
     """
-    terms = {"softmax": cross_entropy(batch.source.u, batch.y)}
-    if method == "dan":
-        terms["mmd"] = p.mmd * multi_layer_mmd(batch.source, batch.target, mmd_estimate)
-    if method == "dann":
-        sides = (outputs.layers[-2] for outputs in (batch.source, batch.target))
-        weight = p.adversary * reversal_weight(batch.progress)
-        terms["adversary"] = domain_loss(batch.critic, *sides, weight)
-    return terms
-
-
-def terms_of(method: str, batch: Batch, dah: Dah, softmax: Softmax) -> dict[str, Tensor]:
-    """The weighted terms of a method; its objective is their sum.
-
-    dah-e has no entropy, noda no adaptation at all (gamma = eta = 0).
-    """
-    if method in SOFTMAX:
-        return softmax_terms(batch, method, softmax, dah.mmd_estimate)
-    if method == "dah-e":
-        dah = replace(dah, eta=0.0)
-    if method == "noda":
-        dah = replace(dah, gamma=0.0, eta=0.0)
-    return hash_terms(batch, dah)
+    sides = (outputs.layers[-2] for outputs in (batch.source, batch.target))
+    weight = s.adversary * reversal_weight(batch.progress)
+    return source(batch, p, s) | {"adversary": domain_loss(batch.critic, *sides, weight)}
 
 
 def multi_layer_mmd(
@@ -90,8 +94,3 @@ def multi_layer_mmd(
     first = 0 if last is None else -last
     pairs = zip(source.layers[first:], target.layers[first:], strict=True)
     return sum(MK_MMD[estimate](xs, xt) for xs, xt in pairs)
-
-
-def sees_target(method: str) -> bool:
-    """Whether the target's images are in the batch; the blind methods learn from the source."""
-    return method not in BLIND

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dah.devices import exact_products
+from dah.compute.devices import exact_products
 
 OCTAVES = range(-8, 9)
 SMALLEST_SIGMA = 1e-30  # of equal activations: 2^8 / sigma must stay finite in float32

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from dah.distributed import from_first, is_first, processes
+from dah.compute.distributed import from_first, is_first, processes
 from dah.errors import UserError
-from dah.tensors import load_tensors, save_tensors
+from dah.files.tensors import load_tensors, save_tensors
 
-CODE = Path(__file__).parent
+CODE = Path(__file__).parents[1]
 
 
 class Resumable(Protocol):

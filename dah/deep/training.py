@@ -9,17 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from dah.data.augment import View
-from dah.data.batches import SourceBatches, target_batches
-from dah.devices import compiled
-from dah.distributed import gather, own_share, processes, shared_over_processes
+from dah.compute.augment import View
+from dah.compute.devices import compiled
+from dah.compute.distributed import gather, own_share, processes, shared_over_processes
+from dah.deep import methods
+from dah.deep.batches import SourceBatches, target_batches
+from dah.deep.methods import Batch
+from dah.deep.optimiser import learning_rate, optimiser
+from dah.deep.resuming import fingerprint, keeping
 from dah.errors import UserError
-from dah.methods import SOFTMAX, Batch, sees_target, terms_of
-from dah.networks import Outputs
+from dah.names import DEEP
 from dah.networks.adversary import Critic
-from dah.optimiser import learning_rate, optimiser
+from dah.networks.hashing import Outputs
 from dah.params import Dah, Softmax, Train
-from dah.resuming import fingerprint, keeping
 
 
 class Training:
@@ -48,7 +50,8 @@ class Training:
         options: Train,
         seed: int,
     ) -> None:
-        if method in SOFTMAX:
+        self.kind = DEEP[method]
+        if self.kind.softmax:
             rates = softmax.learning_rate, softmax.final_learning_rate
             options = replace(options, learning_rate=rates[0], final_learning_rate=rates[1])
         self.network, self.source, self.labels, self.target = network, source, labels, target
@@ -62,7 +65,7 @@ class Training:
         self.batches = SourceBatches(labels.cpu(), dah.samples_per_class, self.draw)
         network.to(memory_format=torch.channels_last).train()
         head = getattr(network, "head", network)
-        self.critic = Critic(head.fc8.in_features).to(device) if method == "dann" else None
+        self.critic = Critic(head.fc8.in_features).to(device) if self.kind.critic else None
         self.sgd = optimiser(network, self.critic, options)
         self.forward = shared_over_processes(network)
         if options.compile:
@@ -74,7 +77,7 @@ class Training:
     def step(self, source_rows: Tensor, target_rows: Tensor, done: int) -> dict[str, Tensor]:
         """One step on a batch, after `done` others; the terms of its objective and their sum."""
         size, options = self.size, self.options
-        with_target = sees_target(self.method)
+        with_target = not self.kind.blind
         whole = 2 * size if with_target else size
         share = own_share(whole)
         inputs = self.source[source_rows[share]]
@@ -93,7 +96,7 @@ class Training:
             progress=done / self.steps,
             critic=self.judge,
         )
-        terms = terms_of(self.method, batch, self.dah, self.softmax)
+        terms = getattr(methods, self.kind.terms)(batch, self.dah, self.softmax)
         objective = sum(terms.values())
         self.sgd.zero_grad()
         objective.backward()

@@ -10,21 +10,21 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from dah.calibration import tempered
-from dah.checkpoints import read_model
-from dah.codes import pack, unpack
-from dah.data.augment import centre_crop
-from dah.data.decode import Picture, decode_all
-from dah.data.inputs import origins
-from dah.data.pixels import Pixels, listed, pictures
-from dah.data.prefetch import ahead
-from dah.devices import choose_device
-from dah.encoder_file import EncoderParts, encoder_of, is_encoder
-from dah.encoding import probabilities
-from dah.inference import batch_size, settled
-from dah.networks import Network
-from dah.reach import nearest_distances
-from dah.trained import completed, folders_beside
+from dah.compute.augment import centre_crop
+from dah.compute.devices import choose_device
+from dah.compute.inference import batch_size, settled
+from dah.encoder.file import EncoderParts, encoder_of, is_encoder
+from dah.encoder.inputs import origins
+from dah.encoder.prefetch import ahead
+from dah.encoder.trained import completed, folders_beside
+from dah.encoding.calibration import tempered
+from dah.encoding.outputs import probabilities
+from dah.images.decode import Picture, decode_all
+from dah.images.pixels import Pixels, listed, pictures
+from dah.networks.checkpoints import read_model
+from dah.networks.hashing import Network
+from dah.retrieval.codes import pack, unpack
+from dah.retrieval.reach import nearest_distances
 
 BATCHES_AHEAD = 2
 Images = str | PathLike | Pixels

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dah.calibration import HOTTEST
-from dah.checkpoints import network_of, read_model, write_model
-from dah.codes import check_codes
+from dah.encoding.calibration import HOTTEST
 from dah.errors import UserError
-from dah.networks import Network
+from dah.networks.checkpoints import network_of, read_model, write_model
+from dah.networks.hashing import Network
+from dah.retrieval.codes import check_codes
 
 CODES, LABELS = "source.codes", "source.labels"
 SIDES = (8, 4096)  # pixels
@@ -34,9 +34,9 @@ class EncoderParts:
     side in pixels of the squares that images are decoded to, of which the network sees the centre;
     ``source_codes``: packed uint8 ``(n_s, ceil(bits / 8))``, and ``source_labels`` int64 ``(n_s,)``
     of them, which number ``categories``: what eq. 6 compares a code with, at ``sharpness``;
-    ``temperature`` that calibrates its probabilities (``dah.calibration``), None where none was
+    ``temperature`` that calibrates its probabilities (``dah.encoding``), None where none was
     found, as in files of earlier versions; ``reach``: the Hamming distance to the nearest source
-    code beyond which an image is of none of the categories (``dah.reach``), None for no such limit.
+    code beyond which an image is of none of the categories (``dah.retrieval``), None for no limit.
     """
 
     state: Mapping[str, Tensor] = field(repr=False)

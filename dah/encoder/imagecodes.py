@@ -15,9 +15,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from dah.artifacts import replacing
+from dah.encoder.imagerows import Header, Rows
 from dah.errors import UserError
-from dah.hdf5 import (
+from dah.files.artifacts import replacing
+from dah.files.hdf5 import (
     array_in,
     as_bytes,
     as_text,
@@ -29,7 +30,6 @@ from dah.hdf5 import (
     text_type,
     write_texts,
 )
-from dah.imagerows import Header, Rows
 
 KIND = "codes of images"
 CHUNK = 2**16  # rows that are read or moved at once

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
-from dah.data.archives import Wanted, is_archive, member_names, read_members
-from dah.data.folders import read_file
-from dah.data.members import passed_over
 from dah.errors import UserError
+from dah.images.archives import Wanted, is_archive, member_names, read_members
+from dah.images.folders import read_file
+from dah.images.members import passed_over
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from dah.artifacts import replacing
-from dah.codes import unpack
-from dah.encoder_file import OPTIONAL, EncoderParts
+from dah.encoder.file import OPTIONAL, EncoderParts
 from dah.errors import UserError
+from dah.files.artifacts import replacing
 from dah.networks.folding import fold_batch_norms
+from dah.retrieval.codes import unpack
 
 OPSET = 20
 PLACES = (128, 64, 32, 16, 8, 4, 2, 1)
@@ -82,7 +82,7 @@ def write_onnx(path: Path, parts: EncoderParts) -> None:
     Input ``image``: sRGB uint8 ``(n, height, width, 3)`` of any one size; its centre square is
     scaled by an antialiased bicubic filter as in ``decode``, but not rounded to whole values.
     Outputs ``u`` float32
-    ``(n, bits)``, ``code`` uint8 ``(n, ceil(bits / 8))`` in the layout of ``dah.codes`` and
+    ``(n, bits)``, ``code`` uint8 ``(n, ceil(bits / 8))`` in the layout of ``dah.retrieval`` and
     ``probability`` float32 ``(n, C)``; the categories are in the metadata, one to a line. Raises
     ``UserError`` where onnx or onnxscript is not installed.
     """

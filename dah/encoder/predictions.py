@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from dah.artifacts import Codes
-from dah.calibration import tempered
-from dah.evaluation import is_far
+from dah.encoding.calibration import is_far, tempered
+from dah.files.artifacts import Codes
 from dah.printable import as_cell
-from dah.reach import NONE
+from dah.retrieval.reach import NONE
 
 
 def columns(codes: Codes) -> tuple[str, ...]:

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dah.data.inputs import Origin
-from dah.encoder import Encoded, Encoder
-from dah.errors import UserError
-from dah.hdf5 import as_bytes
-from dah.imagecodes import (
+from dah.encoder.encoder import Encoded, Encoder
+from dah.encoder.imagecodes import (
     Header,
     Rows,
     check_model,
@@ -20,7 +17,10 @@ from dah.imagecodes import (
     read_rows,
     write_all,
 )
-from dah.locks import held
+from dah.encoder.inputs import Origin
+from dah.errors import UserError
+from dah.files.hdf5 import as_bytes
+from dah.files.locks import held
 
 SHARD = 2048  # images: what a run that is killed can lose
 

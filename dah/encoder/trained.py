@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from dah.artifacts import read_codes
-from dah.checkpoints import read_model
-from dah.data.tasks import read_lists
-from dah.encoder_file import SHAPE, EncoderParts, check_parts
+from dah.encoder.file import SHAPE, EncoderParts, check_parts
 from dah.errors import UserError
-from dah.hdf5 import array_in, read_names, reading
+from dah.files.artifacts import read_codes
+from dah.files.hdf5 import array_in, read_names, reading
+from dah.networks.checkpoints import read_model
+from dah.tasks.lists import read_lists
 
 
 @dataclass(frozen=True)

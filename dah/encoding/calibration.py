@@ -5,6 +5,9 @@ Letters: p are category probabilities, y labels, T the temperature, b = 1 / T.
 
 import numpy as np
 
+from dah.files.artifacts import Codes
+from dah.retrieval.reach import nearest_distances
+
 BINS = 15  # Guo et al. 2017
 HOTTEST = 100.0
 ROUNDING = 1e-9  # of a derivative that is zero
@@ -81,3 +84,13 @@ def calibration_error(p: np.ndarray, y: np.ndarray) -> float:
     bin_of = (np.ceil(sure * BINS).astype(int) - 1).clip(0, BINS - 1)
     surplus = np.bincount(bin_of, (p.argmax(axis=1) == y) - sure, BINS)
     return float(np.abs(surplus).sum() / len(y))
+
+
+def is_far(codes: Codes) -> np.ndarray:
+    """Which target images lie beyond the codes' reach of all source images, bool ``(n_target,)``.
+
+    None does where a method has no such thing.
+    """
+    if codes.reach is None:
+        return np.zeros(len(codes.target), bool)
+    return nearest_distances(codes.target, codes.source) > codes.reach

@@ -7,18 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dah.artifacts import Codes
-from dah.calibration import mixture_temperature
-from dah.codes import pack, unpack
-from dah.data.tasks import Lists
-from dah.distributed import gather, own_share
-from dah.domains import domain_error
+from dah.compute.distributed import gather, own_share
+from dah.deep.losses import category_log_probabilities
+from dah.encoding.calibration import mixture_temperature
+from dah.encoding.mixtures import partners
 from dah.errors import UserError
+from dah.files.artifacts import Codes
 from dah.linalg import centred, row_space
-from dah.losses import category_log_probabilities
-from dah.mixtures import partners
-from dah.networks import Network
-from dah.reach import reach
+from dah.networks.hashing import Network
+from dah.retrieval.codes import pack, unpack
+from dah.retrieval.reach import reach
+from dah.shallow.domains import domain_error
+from dah.tasks.lists import Lists
 
 BATCH = 256
 QUERIES_AT_ONCE = 1024

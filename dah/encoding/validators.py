@@ -7,9 +7,9 @@ y the source's labels, s source, t target. Every validator is a number for one r
 import numpy as np
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from dah.artifacts import Codes
-from dah.domains import FOLDS, domain_classifier
-from dah.encoding import Activations
+from dah.encoding.outputs import Activations
+from dah.files.artifacts import Codes
+from dah.shallow.domains import FOLDS, domain_classifier
 
 ROWS_AT_ONCE = 1024
 TEMPERATURE = 0.05  # of soft neighbourhood density (Saito et al. 2021)
@@ -138,7 +138,7 @@ def validation_figures(
 ) -> dict[str, float]:
     """All validators of one exported run, by name, and what the network makes of its own source.
 
-    ``domain_error`` (``dah.encoding``), ``entropy``, ``information_maximisation`` and
+    ``domain_error`` (``dah.encoding.outputs``), ``entropy``, ``information_maximisation`` and
     ``neighbourhood_density`` of the target's probabilities from real outputs, ``embedded_risk`` of
     the source's negative log likelihoods, and ``source_accuracy`` in percent, which tells a network
     that confuses the domains because it has lost the categories. `labels` int64 ``(n_s,)`` are the

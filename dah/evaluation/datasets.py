@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
-from dah.classifiers import linear_svm
+from dah.shallow.classifiers import linear_svm
 
 FOLDS = 5
 

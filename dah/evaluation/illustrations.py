@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from dah.artifacts import Codes
-from dah.calibration import tempered
-from dah.confusion import confusion_of
-from dah.data.tasks import Labels
-from dah.embedding import FlatError, tsne
-from dah.evaluation import NEAREST, is_far
-from dah.hamming import hamming_distances
+from dah.encoding.calibration import is_far, tempered
+from dah.evaluation.confusion import confusion_of
+from dah.evaluation.embedding import FlatError, tsne
+from dah.evaluation.targets import NEAREST
+from dah.files.artifacts import Codes
+from dah.retrieval.hamming import hamming_distances
+from dah.tasks.lists import Labels
 
 QUERIES = 5
 CATEGORIES = 12  # of which predictions are shown, the most frequent ones

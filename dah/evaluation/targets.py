@@ -2,16 +2,15 @@
 
 import numpy as np
 
-from dah import retrieval, statistics
-from dah.artifacts import Codes
-from dah.calibration import calibration_error, tempered
-from dah.data.tasks import Labels
-from dah.domains import a_distance
-from dah.hamming import Histograms, histograms
-from dah.reach import nearest_distances
-from dah.ties import map_spread
+from dah.encoding.calibration import calibration_error, is_far, tempered
+from dah.files.artifacts import Codes
+from dah.retrieval import precision as retrieval
+from dah.retrieval import statistics
+from dah.retrieval.hamming import Histograms, histograms
+from dah.retrieval.ties import map_spread
+from dah.shallow.domains import a_distance
+from dah.tasks.lists import Labels
 
-ORACLES = ("suh",)  # learn from target labels: upper bounds, not results
 NEAREST = 10
 
 
@@ -40,16 +39,6 @@ def code_figures(codes: Codes) -> dict[str, float]:
         figures["domain_error"] = codes.domain_error
         figures["a_distance"] = a_distance(codes.domain_error)
     return figures
-
-
-def is_far(codes: Codes) -> np.ndarray:
-    """Which target images lie beyond the codes' reach of all source images, bool ``(n_target,)``.
-
-    None does where a method has no such thing.
-    """
-    if codes.reach is None:
-        return np.zeros(len(codes.target), bool)
-    return nearest_distances(codes.target, codes.source) > codes.reach
 
 
 def target_figures(codes: Codes, labels: Labels) -> tuple[dict[str, float], Histograms | None]:

@@ -6,7 +6,7 @@ from math import sqrt
 from typing import Any
 
 from dah.errors import UserError
-from dah.experiments import (
+from dah.experiments.runs import (
     QUEUE,
     Experiment,
     by_setting,

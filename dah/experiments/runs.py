@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dah.commits import read_committed
-from dah.costs import machines_of
 from dah.errors import UserError
+from dah.experiments.commits import read_committed
+from dah.files.tables import read_json
 from dah.machine import machine
 from dah.params import read_yaml
-from dah.tables import read_json
+from dah.project.costs import machines_of
 
 PARAMS = "params.yaml"
 SEEDS = "train.seeds"

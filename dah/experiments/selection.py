@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dah.errors import UserError
-from dah.experiments import (
+from dah.experiments.runs import (
     QUEUE,
     SEEDS,
     VALIDATION,

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from dah.errors import UserError
-from dah.hdf5 import array_in, creating, number_in, read_array, read_names, reading
+from dah.files.hdf5 import array_in, creating, number_in, read_array, read_names, reading
 
 LARGEST = 1e15  # of an activation: sums of squares stay finite in single precision
 REAL_OF_CODES = ("probabilities", "probabilities_real", "components_source", "components_target")
@@ -47,8 +47,8 @@ class Codes:
     codes (eq. 6) and from the real outputs; the error in [0, 0.5] of a classifier that tells source
     from target on the trained network's fc7; the leading principal components of that fc7, float32
     ``(n_source, r)`` and ``(n_target, r)``; the temperature that calibrates the probabilities
-    (``dah.calibration``); the Hamming distance to the source beyond which an image is of none of
-    its categories (``dah.reach``).
+    (``dah.encoding``); the Hamming distance to the source beyond which an image is of none of
+    its categories (``dah.retrieval.reach``).
     """
 
     bits: int

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from dah.artifacts import unwritable
 from dah.errors import UserError
+from dah.files.artifacts import unwritable
 
 _ABSENT = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 _HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}

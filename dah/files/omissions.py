@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from dah.errors import UserError
-from dah.tables import read_json, write_json
+from dah.files.tables import read_json, write_json
 
 OMITTED = "left_out.json"  # beside the files of the methods that could be computed
 NO_LABELS = "the target has no labels for it to learn from"

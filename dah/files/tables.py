@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dah.artifacts import replacing
 from dah.errors import UserError
+from dah.files.artifacts import replacing
 
 LABELS = ("id", "category", "file", "width", "height")
 SKIPPED = ("file", "reason")

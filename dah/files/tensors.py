@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dah.artifacts import replacing
 from dah.errors import UserError
+from dah.files.artifacts import replacing
 
 _DAMAGE = (
     OSError,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dah.codes import pack
 from dah.hashing.principal import PrincipalComponents, principal_components
 from dah.hashing.quadratic import all_signs
 from dah.hashing.settings import check_counts, check_weights
+from dah.retrieval.codes import pack
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from scipy.linalg import eigh
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from dah.codes import pack
 from dah.hashing.principal import PrincipalComponents, oriented, principal_components, signs
 from dah.hashing.quadratic import descend
 from dah.hashing.quantization import random_rotation, rotation
 from dah.hashing.settings import check_counts, check_weights
+from dah.retrieval.codes import pack
 
 Layer = tuple[np.ndarray, np.ndarray]  # W (inputs, outputs) and c (outputs,)
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dah.codes import pack
 from dah.linalg import as_matrix, centred, row_space
+from dah.retrieval.codes import pack
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from io import BytesIO
 from lzma import LZMAError
 from pathlib import Path
 
-from dah.artifacts import replacing
-from dah.data.contents import MAX_BYTES, Unread, contents
-from dah.data.folders import read_folder, unreadable
-from dah.data.members import leads_elsewhere, member_name, passed_over, refused
 from dah.errors import UserError
+from dah.files.artifacts import replacing
+from dah.images.contents import MAX_BYTES, Unread, contents
+from dah.images.folders import read_folder, unreadable
+from dah.images.members import leads_elsewhere, member_name, passed_over, refused
 
 MAX_HEADER = 2**20  # bytes of a name or of other attributes
 MAX_GROWTH = 10  # times an archive's size, beyond MAX_BYTES: images are packed already

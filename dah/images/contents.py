@@ -2,7 +2,7 @@
 
 from typing import IO
 
-from dah.data.formats import HEAD, begins_like_image, named_image
+from dah.images.formats import HEAD, begins_like_image, named_image
 
 MAX_BYTES = 512 * 2**20
 NO_IMAGE = "is no image by its name and its first bytes"

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
 
-from dah.data.contents import Unread
-from dah.data.formats import FORMATS, HEAD, lacking
-from dah.data.memory import Memory
-from dah.data.scans import scans
+from dah.images.contents import Unread
+from dah.images.formats import FORMATS, HEAD, lacking
+from dah.images.memory import Memory
+from dah.images.scans import scans
 
 MAX_PIXELS = 89_478_485  # beyond which Pillow warns; of a JPEG, after it was decoded smaller
 MAX_SCANS = 100  # of a progressive JPEG, which usually has 10: each is a pass over all pixels

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from dah.data.glyphs import FONTS, blend, ink, photograph_patch
+from dah.images.glyphs import FONTS, blend, ink, photograph_patch
 
 SIZE = 32
 PRINTS_PER_FONT = 5

@@ -10,9 +10,9 @@ import gdown
 from gdown.exceptions import DownloadError
 from tqdm import tqdm
 
-from dah.artifacts import replacing
-from dah.data.archives import read_members
 from dah.errors import UserError
+from dah.files.artifacts import replacing
+from dah.images.archives import read_members
 
 Progress = Callable[[int, int | None], None]
 RETRIES = 5  # after up to 1, 2, 4, 8, 16 seconds, each going on where the last one stopped

@@ -7,12 +7,12 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 from typing import BinaryIO, NamedTuple
 
-from dah.artifacts import unwritable
-from dah.data.archives import read_members, write_tar
-from dah.data.download import Progress, check_digest, download, record_digest
-from dah.data.formats import READ, named_image
-from dah.data.places import albums_as_flat, category_of, domain_and_member, plain
 from dah.errors import UserError
+from dah.files.artifacts import unwritable
+from dah.images.archives import read_members, write_tar
+from dah.images.download import Progress, check_digest, download, record_digest
+from dah.images.formats import READ, named_image
+from dah.images.places import albums_as_flat, category_of, domain_and_member, plain
 from dah.printable import printable
 
 Places = dict[str, dict[str, tuple[int, int]]]

@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dah.data.contents import Unread, contents
-from dah.data.members import passed_over
 from dah.errors import UserError
+from dah.images.contents import Unread, contents
+from dah.images.members import passed_over
 
 _CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}\Z")  # DVC's cache, wherever it is
 

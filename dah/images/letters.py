@@ -4,7 +4,7 @@ from string import ascii_letters
 
 import numpy as np
 
-from dah.data.glyphs import FONTS, blend, ink, photograph_patch
+from dah.images.glyphs import FONTS, blend, ink, photograph_patch
 
 PER_FONT = 8
 

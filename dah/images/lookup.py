@@ -6,11 +6,11 @@ import zlib
 from functools import lru_cache
 from pathlib import Path
 
-from dah.data.archives import open_tar, read_members, tar_headers, zip_name
-from dah.data.contents import MAX_BYTES
-from dah.data.folders import ends_inside
-from dah.data.members import member_name
 from dah.errors import UserError
+from dah.images.archives import open_tar, read_members, tar_headers, zip_name
+from dah.images.contents import MAX_BYTES
+from dah.images.folders import ends_inside
+from dah.images.members import member_name
 
 _DAMAGE = (OSError, LookupError, RuntimeError, ValueError, zlib.error, zipfile.BadZipFile)
 _KEPT = 8  # archives whose tables of contents stay in memory

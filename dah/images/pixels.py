@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from dah.data.decode import Picture, prepare
 from dah.errors import UserError
+from dah.images.decode import Picture, prepare
 
 TAKEN = (
     "paths, PIL images, arrays (h, w, 3), tensors (3, h, w) or (h, w, 3), or several of one kind"

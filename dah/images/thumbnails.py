@@ -6,10 +6,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from dah.data.decode import decode
-from dah.data.lookup import read_image
 from dah.errors import UserError
-from dah.named import is_allowed
+from dah.images.decode import decode
+from dah.images.lookup import read_image
+from dah.images.named import is_allowed
 
 SIDE = 128  # pixels
 

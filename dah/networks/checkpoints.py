@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from dah.errors import UserError
-from dah.networks import Network, build_trunk
-from dah.tensors import is_weight, load_tensors, save_tensors
+from dah.files.tensors import is_weight, load_tensors, save_tensors
+from dah.networks.build import build_trunk
+from dah.networks.hashing import Network
 
 Module = TypeVar("Module", bound=nn.Module)
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dah.errors import UserError
-from dah.tensors import is_weight, load_safetensors, load_tensors
+from dah.files.tensors import is_weight, load_safetensors, load_tensors
 
 LETTERS = Path(__file__).with_name("letters.pt")  # LeNet's, made by backbone.weights: train
 PUBLISHED = "imagenet", "pretrained"  # torchvision's and timm's

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, Strict
 from pydantic.dataclasses import dataclass
 
 from dah.errors import UserError
+from dah.names import DEEP, ORACLES, UNSUPERVISED
 
 SECTION = ConfigDict(extra="forbid", allow_inf_nan=False)
 Whole = Annotated[int, Strict()]
@@ -132,9 +133,9 @@ class Params:
     dataset: Dataset
     domains: Names
     tasks: Names
-    methods: tuple[Literal["dah", "dah-e", "noda", "source", "dan", "dann"], ...]
-    unsupervised: tuple[Literal["itq", "kmeans", "ba", "bdnn"], ...]
-    oracles: tuple[Literal["suh"], ...]
+    methods: tuple[Literal[tuple(DEEP)], ...]
+    unsupervised: tuple[Literal[tuple(UNSUPERVISED)], ...]
+    oracles: tuple[Literal[ORACLES], ...]
     images: Images
     backbone: Backbone
     dah: Dah

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from dah.errors import UserError
+from dah.files.tables import read_json, write_json
 from dah.machine import machine
-from dah.tables import read_json, write_json
 
 MEBIBYTE = 2**20
 MACHINE = "machine"

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dah.errors import UserError
-from dah.outputs import cleared, figures, outputs, overlapping, read_whole
+from dah.files.tables import write_json
 from dah.params import Params
-from dah.storage import Storage
-from dah.tables import write_json
+from dah.project.outputs import cleared, figures, outputs, overlapping, read_whole
+from dah.project.storage import Storage
 
 RECORD = "made.json"
 NO_FILES = {

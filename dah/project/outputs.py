@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dah.omissions import OMITTED
+from dah.files.omissions import OMITTED
 from dah.params import Params
 
 FOLDERS = (

@@ -13,8 +13,8 @@ from ruamel.yaml.representer import BaseRepresenter
 from ruamel.yaml.tokens import CommentToken
 
 from dah import params
-from dah.artifacts import replacing
 from dah.errors import UserError
+from dah.files.artifacts import replacing
 from dah.params import read_yaml
 
 DEFAULT = "digits"

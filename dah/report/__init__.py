@@ -1,4 +1,17 @@
 """What a run found, for people: tables, pictures, one page.
 
-Imports ``dah.evaluation``'s names of figures and below; nothing computes with what is here.
+May import evaluation, files, params and ``dah.printable``.
 """
+
+from dah.exports import lazily
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "facts": ["facts"],
+        "headline": ["headline"],
+        "overview": ["HEADLINE"],
+        "page": ["page"],
+        "tables": ["ABSENT", "aligned", "column_of", "decimals", "text_tables"],
+    },
+)

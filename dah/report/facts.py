@@ -8,9 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dah.files.tables import read_json
 from dah.machine import processor
 from dah.params import Params, defaults, leaves, read_yaml
-from dah.tables import read_json
 
 SCHEMA = "params.schema.json"
 PRESETS = "presets"

@@ -9,10 +9,10 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from dah.confusion import Confusion, category_accuracy
-from dah.reach import named
+from dah.evaluation.confusion import Confusion, category_accuracy
 from dah.report.plots import CONFUSED, confusion_map, domain_map, precision_recall_curves
 from dah.report.tables import ABSENT
+from dah.retrieval.reach import named
 
 THUMBNAIL = 96
 CELLS = ("true", "predicted", "images")

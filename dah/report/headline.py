@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dah.methods import SOFTMAX
+from dah.names import DEEP
 from dah.report.overview import NAMES, Row, overview
 from dah.report.tables import Column, aligned
 
@@ -55,6 +55,6 @@ def _rank(row: Row, width: int) -> tuple[bool, bool, float]:
 
 
 def _name(row: Row) -> str:
-    if row.name in SOFTMAX:
+    if row.name in DEEP and DEEP[row.name].softmax:
         return f"{row.name} (softmax)"
     return f"{row.name} (oracle)" if row.kind == "oracle" else row.name

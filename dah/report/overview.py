@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dah.evaluation import ORACLES
+from dah.names import ORACLES
 from dah.report.published import TABLES, published
 from dah.report.tables import ABSENT, PUBLISHED, Column, decimals, methods_of
 

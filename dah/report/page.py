@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dah.figures import DomainFigures
+from dah.evaluation.figures import DomainFigures
 from dah.printable import printable
 from dah.report.gallery import Images, of_task, picture
 from dah.report.overview import HEADLINE, NAMES, headline_figures, overview

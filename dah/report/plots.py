@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dah.confusion import Confusion, among, confusion_in, most_confused
+from dah.evaluation.confusion import Confusion, among, confusion_in, most_confused
 from dah.printable import printable
 
 Curves = Mapping[str, Mapping[str, Sequence[float]]]

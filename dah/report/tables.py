@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dah.evaluation import NEAREST, ORACLES
-from dah.figures import LEFT_OUT, DomainFigures, Figures
+from dah.evaluation.figures import LEFT_OUT, DomainFigures, Figures
+from dah.evaluation.targets import NEAREST
+from dah.names import ORACLES
 from dah.report.published import TABLES, published
 
 DOMAIN_TITLES = {

@@ -1,7 +1,7 @@
 """Hamming distances of packed codes, and how many items of a database lie at each of them.
 
-All figures of retrieval are functions of these counts (``dah.retrieval``). Nothing is sorted: time
-is linear in the pairs, and no array of all pairs is ever held.
+All figures of retrieval are functions of these counts (``dah.retrieval.precision``). Nothing is
+sorted: time is linear in the pairs, and no array of all pairs is ever held.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from itertools import pairwise
 import joblib
 import numpy as np
 
-from dah.codes import check_codes
+from dah.retrieval.codes import check_codes
 
 PAIRS_AT_ONCE = 2**16  # their words, 512 KiB, stay in the cache of one core
 SHARED_FROM = 2**28  # pairs, half a second's: below, starting processes would take longer

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dah.hamming import Histograms, histograms
+from dah.retrieval.hamming import Histograms, histograms
 
 CELLS_AT_ONCE = 2**18  # cells of the histograms: bounds the memory of average_precision
 EXACT_BELOW = 256

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dah.hamming import hamming_distances
+from dah.retrieval.hamming import hamming_distances
 
 SHARE = 0.99
 QUERIES_AT_ONCE = 1024

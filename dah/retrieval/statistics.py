@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dah.codes import check_codes
+from dah.retrieval.codes import check_codes
 
 
 def shares_of_ones(codes: np.ndarray, bits: int) -> np.ndarray:

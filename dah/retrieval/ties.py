@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dah.hamming import Histograms
-from dah.retrieval import mean_over_queries, reciprocals, sum_over_distances
+from dah.retrieval.hamming import Histograms
+from dah.retrieval.precision import mean_over_queries, reciprocals, sum_over_distances
 
 
 def map_spread(counts: Histograms, k: int | None = None) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from dah.artifacts import unwritable
+from dah.files.artifacts import unwritable
 
 State = dict[str, tuple[int, int, int]]
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dah.errors import UserError
-from dah.imagecodes import (
+from dah.encoder.imagecodes import (
     Header,
     Rows,
     check_model,
@@ -20,6 +19,8 @@ from dah.imagecodes import (
     read_header,
     rows_at,
 )
+from dah.errors import UserError
+from dah.files.tables import read_json, write_json
 from dah.search.folders import State, replacing_folder, state_of
 from dah.search.kinds import EFFORT, build, read, tune, write
 from dah.search.ranking import (
@@ -30,7 +31,6 @@ from dah.search.ranking import (
     open_outputs,
     write_outputs,
 )
-from dah.tables import read_json, write_json
 
 SHARD = 2**25  # codes: 256 MiB of 64 bits
 CONTENTS = "index.json"

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dah.artifacts import replacing
 from dah.errors import UserError
+from dah.files.artifacts import replacing
 from dah.search.shardfiles import check_shard
 
 # Kinds, and how hard each searches unless told: cells searched (ivf), candidates kept (hnsw), bits

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from dah.encoder.imagecodes import read_header, read_rows
 from dah.errors import UserError
-from dah.imagecodes import read_header, read_rows
 
 OLDEST = (0, 7)  # the first pgvector with bit strings
 TYPES = {

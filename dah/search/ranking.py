@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dah.artifacts import replacing
+from dah.encoder.imagecodes import read_outputs
 from dah.errors import UserError
-from dah.imagecodes import read_outputs
+from dah.files.artifacts import replacing
 
 Answer = tuple[np.ndarray, np.ndarray]  # distances and rows
 

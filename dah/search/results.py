@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dah.encoder import Encoded
+from dah.encoder.encoder import Encoded
+from dah.images.thumbnails import thumbnail_of
 from dah.printable import as_cell, printable
-from dah.reach import named
+from dah.retrieval.reach import named
 from dah.search.index import Found, ImageIndex, images_at
-from dah.thumbnails import thumbnail_of
 
 PAGE = Template("""<!doctype html>
 <html lang="en">

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.linalg import svd
 from scipy.sparse.linalg import LinearOperator
 
-from dah.classifiers import as_labels, nearest_neighbour
 from dah.linalg import as_features, centred, leading_eigenpairs, row_space, unit_rows
+from dah.shallow.classifiers import as_labels, nearest_neighbour
 
 Pair = tuple[np.ndarray, np.ndarray]
 

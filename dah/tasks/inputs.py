@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dah.artifacts import read_features, read_images
-from dah.data.tasks import Lists
 from dah.errors import UserError
-from dah.tables import rows_of
+from dah.files.artifacts import read_features, read_images
+from dah.files.tables import rows_of
+from dah.tasks.lists import Lists
 
 Reader = Callable[[Path], tuple[np.ndarray, list[str]]]
 

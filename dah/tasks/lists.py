@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dah.errors import UserError
-from dah.tables import (
+from dah.files.tables import (
     CATEGORIES,
     SOURCE,
     TARGET,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dah.data.tasks import NO_LABEL, Task
 from dah.errors import UserError
+from dah.tasks.lists import NO_LABEL, Task
 
 QUERY_SHARE = 0.1
 SMALLEST_TARGET = 5  # images: the domain error has five folds

@@ -1,1 +1,15 @@
-"""The page of ``python -m dah serve``: an image in, its code, category and neighbours out."""
+"""The page of ``serve``: codes, categories and nearest images in a browser.
+
+May import search, encoder, images, errors and ``dah.printable``.
+"""
+
+from dah.exports import lazily
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "app": ["create_app"],
+        "guard": ["hosts_of"],
+        "server": ["listening", "serve"],
+    },
+)

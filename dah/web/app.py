@@ -12,17 +12,17 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.requests import ClientDisconnect
 
-from dah.codes import pack
-from dah.data.decode import decode
-from dah.data.formats import HEAD, lacking
-from dah.encoder import Encoder
+from dah.encoder.encoder import Encoder
+from dah.encoder.imagecodes import Header
 from dah.errors import UserError
-from dah.imagecodes import Header
-from dah.named import is_allowed, noted
+from dah.images.decode import decode
+from dah.images.formats import HEAD, lacking
+from dah.images.named import is_allowed, noted
+from dah.images.thumbnails import thumbnail_of
 from dah.printable import printable
-from dah.reach import named
+from dah.retrieval.codes import pack
+from dah.retrieval.reach import named
 from dah.search.index import ImageIndex, images_at, search
-from dah.thumbnails import thumbnail_of
 from dah.web.guard import Guard, Hosts
 from dah.web.live import LiveIndex, generation
 from dah.web.upload import Refused, check_pixels, received

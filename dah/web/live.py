@@ -6,8 +6,8 @@ from hashlib import blake2b
 from threading import Lock
 from typing import TypeVar
 
+from dah.encoder.imagecodes import Header, check_model
 from dah.errors import UserError
-from dah.imagecodes import Header, check_model
 from dah.search.folders import State, state_of
 from dah.search.index import ImageIndex, open_index
 from dah.web.upload import Refused

@@ -6,8 +6,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from dah.data.decode import DAMAGE
-from dah.data.formats import FORMATS
+from dah.images.decode import DAMAGE
+from dah.images.formats import FORMATS
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 50_000_000

@@ -10,9 +10,9 @@ from encoders import BITS, archive, draw, parts, pipeline
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dah.__main__ import main
-from dah.encoder import load_encoder
-from dah.imagecodes import read_rows
-from dah.tables import SKIPPED, read_table
+from dah.encoder.encoder import load_encoder
+from dah.encoder.imagecodes import read_rows
+from dah.files.tables import SKIPPED, read_table
 
 NAMES = [f"{i:02}.png" for i in range(12)]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 POOLS = """
 import sys
 import numpy, sklearn.cluster, torch
 from threadpoolctl import threadpool_info
-from dah.devices import use_threads
+from dah.compute.devices import use_threads
 use_threads(None if sys.argv[1] == "null" else int(sys.argv[1]))
 print(*sorted({torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())}))
 """
@@ -21,9 +21,9 @@ import os, sys
 from hashlib import sha256
 os.sched_setaffinity(0, {int(core) for core in sys.argv[2].split(",")})
 import torch
-from dah.devices import use_threads
-from dah.networks import build_trunk
-from dah.pretraining import pretrain
+from dah.compute.devices import use_threads
+from dah.networks.build import build_trunk
+from dah.deep.pretraining import pretrain
 use_threads(int(sys.argv[1]))
 torch.manual_seed(0)
 images = torch.rand(640, 3, 28, 28)

@@ -14,8 +14,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from dah import params
-from dah.data.augment import as_float, augment
-from dah.distributed import (
+from dah.compute.augment import as_float, augment
+from dah.compute.distributed import (
     SharedBatchNorm,
     gather,
     is_first,
@@ -26,13 +26,13 @@ from dah.distributed import (
     shared_over_processes,
     shares,
 )
-from dah.encoding import activations
+from dah.deep.methods import Batch, terms_of
+from dah.deep.training import Training, exchanged, fit
+from dah.encoding.outputs import activations
 from dah.errors import UserError
-from dah.methods import Batch, terms_of
-from dah.networks import Network
-from dah.training import Training, exchanged, fit
+from dah.networks.hashing import Network
 
-DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
+DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
 CPU = torch.device("cpu")
 METHODS = ("dah", "noda", "dann")
 
@@ -211,7 +211,7 @@ def test_one_process_has_the_whole():
 def test_shares_cover_all_rows_once(monkeypatch):
     """Consecutive, in order, of sizes that differ by at most one, some empty where rows are few."""
     for count in (1, 2, 3, 7):
-        monkeypatch.setattr("dah.distributed.processes", lambda count=count: count)
+        monkeypatch.setattr("dah.compute.distributed.processes", lambda count=count: count)
         for rows in (1, 2, 9, 10):
             covered = [list(range(rows))[share] for share in shares(rows)]
             assert [row for part in covered for row in part] == list(range(rows))

@@ -3,8 +3,9 @@
 import torch
 from torch.testing import assert_close
 
-from dah.inference import batch_size, settled
-from dah.networks import Network, build_trunk
+from dah.compute.inference import batch_size, settled
+from dah.networks.build import build_trunk
+from dah.networks.hashing import Network
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

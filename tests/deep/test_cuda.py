@@ -9,17 +9,18 @@ from numpy.testing import assert_allclose
 from torch.testing import assert_close
 
 from dah import params
-from dah.data.augment import plain_view, random_view
-from dah.devices import make_repeatable, use_precision
-from dah.encoding import activations
-from dah.losses import supervised_hash_loss, target_entropy
-from dah.methods import SOFTMAX
-from dah.mmd import MK_MMD
-from dah.networks import build_network, build_trunk
-from dah.training import Training, fit
+from dah.compute.augment import plain_view, random_view
+from dah.compute.devices import make_repeatable, use_precision
+from dah.deep.losses import supervised_hash_loss, target_entropy
+from dah.deep.mmd import MK_MMD
+from dah.deep.training import Training, fit
+from dah.encoding.outputs import activations
+from dah.names import DEEP
+from dah.networks.build import build_trunk
+from dah.networks.hashing import build_network
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
-DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
+DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
 CATEGORIES = 3
 
 
@@ -40,7 +41,7 @@ def pixels(count, size, seed=0):
 
 def learner_of(trunk, method="dah", device="cuda"):
     make_repeatable(torch.device(device), 0)
-    softmax = method in SOFTMAX
+    softmax = DEEP[method].softmax
     outputs = CATEGORIES if softmax else 16
     return build_network(build_trunk(trunk), outputs, 32, "all", softmax).to(device)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from dah.losses import (
+from dah.deep.losses import (
     category_log_probabilities,
     quantization_loss,
     supervised_hash_loss,

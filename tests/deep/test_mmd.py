@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from dah import mmd
-from dah.mmd import MK_MMD, linear_mk_mmd, quadratic_mk_mmd
+from dah.deep import mmd
+from dah.deep.mmd import MK_MMD, linear_mk_mmd, quadratic_mk_mmd
 
 both = pytest.mark.parametrize("mk_mmd", MK_MMD.values(), ids=list(MK_MMD))
 

@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from dah import params
-from dah.data.augment import augment
+from dah.compute.augment import augment
+from dah.deep.resuming import copied, keeping, read_state
+from dah.deep.training import Training, fit
 from dah.errors import UserError
-from dah.networks import Network
-from dah.resuming import copied, keeping, read_state
-from dah.training import Training, fit
+from dah.networks.hashing import Network
 
-DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
+DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
 EPOCHS = 4
 
 
@@ -106,7 +106,7 @@ def test_a_state_of_another_training_is_left_aside(tmp_path, monkeypatch, capsys
     if change == "code":
         (tmp_path / "code").mkdir()
         (tmp_path / "code/losses.py").write_text("", encoding="utf-8")
-        monkeypatch.setattr("dah.resuming.CODE", tmp_path / "code")
+        monkeypatch.setattr("dah.deep.resuming.CODE", tmp_path / "code")
     changed = {
         "parameter": partial(pieces, momentum=0.5),
         "seed": partial(pieces, seed=1),

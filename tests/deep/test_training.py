@@ -11,19 +11,27 @@ import torch
 from torch.nn.functional import softplus
 from torch.testing import assert_close
 
-from dah import losses, params
-from dah.data.augment import as_float, augment, centre_crop, colour_deviation
-from dah.data.batches import SourceBatches, target_batches
-from dah.devices import choose_device, use_precision
+from dah import params
+from dah.compute.augment import as_float, augment, centre_crop, colour_deviation
+from dah.compute.devices import choose_device, use_precision
+from dah.deep import losses, methods
+from dah.deep.batches import SourceBatches, target_batches
+from dah.deep.methods import Batch, multi_layer_mmd
+from dah.deep.mmd import MK_MMD
+from dah.deep.optimiser import learning_rate, optimiser
+from dah.deep.training import Training, check_finite, exchanged, fit
 from dah.errors import UserError
-from dah.methods import SOFTMAX, Batch, multi_layer_mmd, sees_target, terms_of
-from dah.mmd import MK_MMD
-from dah.networks import Head, Network, Outputs, build_trunk
+from dah.names import DEEP
 from dah.networks.adversary import Critic, reversal_weight
-from dah.optimiser import learning_rate, optimiser
-from dah.training import Training, check_finite, exchanged, fit
+from dah.networks.build import build_trunk
+from dah.networks.hashing import Head, Network, Outputs
 
-DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
+DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
+
+
+def terms_of(method, batch, *weights):
+    """The terms of a method by its name."""
+    return getattr(methods, DEEP[method].terms)(batch, *weights)
 
 
 def generator(seed=0):
@@ -178,7 +186,7 @@ def outputs(n, seed):
 
 def batch_of(method):
     """Outputs of four images of each domain that the method sees, labels 0, 0, 1, 1."""
-    target = outputs(4, 1) if sees_target(method) else None
+    target = outputs(4, 1) if not DEEP[method].blind else None
     torch.manual_seed(0)
     return Batch(outputs(4, 0), target, torch.tensor([0, 0, 1, 1]), 3, 0.5, Critic(4))
 
@@ -306,7 +314,7 @@ def small_fit(method="dah", seed=0, **changes):
     source = shade[:, None, None, None].expand(-1, 28, 28, 3).contiguous()
     target = (source // 2)[:25].contiguous()
     options = replace(DEFAULT.train, epochs=2, **changes)
-    softmax = method in SOFTMAX
+    softmax = DEEP[method].softmax
     torch.manual_seed(seed)
     network = Network(build_trunk("lenet"), 2 if softmax else 8, softmax=softmax)
     view = partial(augment, size=28, options=options.augment, deviation=torch.eye(3) / 4)

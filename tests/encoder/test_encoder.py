@@ -11,13 +11,13 @@ from encoders import BITS, CATEGORIES, SIZE, archive, draw, parts, picture, pipe
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dah
-from dah.data.augment import centre_crop
-from dah.data.decode import decode
-from dah.encoder import assemble, load_encoder
-from dah.encoder_file import write_encoder
-from dah.hamming import hamming_distances
-from dah.networks import build_trunk
+from dah.compute.augment import centre_crop
+from dah.encoder.encoder import assemble, load_encoder
+from dah.encoder.file import write_encoder
+from dah.images.decode import decode
+from dah.networks.build import build_trunk
 from dah.networks.folding import fold_batch_norms
+from dah.retrieval.hamming import hamming_distances
 
 NAMES = [f"{i:02}.png" for i in range(40)]
 

@@ -8,11 +8,11 @@ import torch
 from encoders import CATEGORIES, SIZE, parts, pipeline
 from numpy.testing import assert_array_equal
 
-from dah.artifacts import read_codes, write_codes
-from dah.checkpoints import read_model, write_model
-from dah.encoder_file import check_parts, is_encoder, read_encoder, write_encoder
+from dah.encoder.file import check_parts, is_encoder, read_encoder, write_encoder
+from dah.encoder.trained import Folders, folders_beside, gather, stored_size
 from dah.errors import UserError
-from dah.trained import Folders, folders_beside, gather, stored_size
+from dah.files.artifacts import read_codes, write_codes
+from dah.networks.checkpoints import read_model, write_model
 
 
 def assert_same(found, expected):

@@ -11,12 +11,10 @@ import pytest
 from encoders import archive, draw, parts, picture
 from numpy.testing import assert_array_equal
 
-from dah import imagecodes, shards
-from dah.data.inputs import origins
-from dah.encoder import load_encoder
-from dah.encoder_file import write_encoder
-from dah.errors import UserError
-from dah.imagecodes import (
+from dah.encoder import imagecodes, shards
+from dah.encoder.encoder import load_encoder
+from dah.encoder.file import write_encoder
+from dah.encoder.imagecodes import (
     Header,
     Rows,
     check_model,
@@ -29,7 +27,9 @@ from dah.imagecodes import (
     rows_at,
     writing,
 )
-from dah.shards import already_done, encode_rest, finish, header_of, pieces
+from dah.encoder.inputs import origins
+from dah.encoder.shards import already_done, encode_rest, finish, header_of, pieces
+from dah.errors import UserError
 
 HEADER = Header(bits=12, categories=["mug", "päivä"], model="/m.pt", fingerprint="f" * 16)
 
@@ -180,7 +180,7 @@ NAMES = [f"{i:02}.png" for i in range(11)]
 def work(tmp_path, monkeypatch):
     """An encoder, an archive, small batches and shards; ``encoded(stop)`` runs up to a batch."""
     monkeypatch.setattr(shards, "SHARD", 4)
-    monkeypatch.setattr("dah.inference.LARGEST", 2)
+    monkeypatch.setattr("dah.compute.inference.LARGEST", 2)
     write_encoder(tmp_path / "e.pt", parts())
     encoder = load_encoder(tmp_path / "e.pt", "cpu")
     header = header_of(encoder, tmp_path / "e.pt")

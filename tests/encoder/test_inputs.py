@@ -8,10 +8,10 @@ import zipfile
 import pytest
 from encoders import archive, draw, picture
 
-from dah.data.inputs import origins
-from dah.data.lookup import read_image
-from dah.data.prefetch import ahead
+from dah.encoder.inputs import origins
+from dah.encoder.prefetch import ahead
 from dah.errors import UserError
+from dah.images.lookup import read_image
 
 NAMES = ["a/0.png", "a/1.png", "b/2.png"]
 

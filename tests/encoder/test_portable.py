@@ -11,11 +11,11 @@ from encoders import BITS, CATEGORIES, parts, picture, pipeline
 from numpy.testing import assert_allclose, assert_array_equal
 from torch.nn.functional import interpolate
 
-from dah.data.augment import centre_crop
-from dah.data.decode import decode
-from dah.encoder import assemble
+from dah.compute.augment import centre_crop
+from dah.encoder.encoder import assemble
+from dah.encoder.portable import write_onnx
 from dah.errors import UserError
-from dah.portable import write_onnx
+from dah.images.decode import decode
 
 ELSEWHERE = Path("model.pt")
 SHAPES = [(1, 32, 32, 3), (4, 57, 40, 3), (2, 40, 133, 3), (3, 20, 21, 3)]

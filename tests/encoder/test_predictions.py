@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dah.artifacts import Codes
-from dah.predictions import columns, predictions
+from dah.encoder.predictions import columns, predictions
+from dah.files.artifacts import Codes
 
 
 def test_rows_are_files_with_their_most_probable_category():

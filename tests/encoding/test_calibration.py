@@ -8,14 +8,14 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 
-from dah import mixtures as module
-from dah.calibration import (
+from dah.encoding import mixtures as module
+from dah.encoding.calibration import (
     calibration_error,
     mixture_temperature,
     temperature,
     tempered,
 )
-from dah.mixtures import mixtures, partners
+from dah.encoding.mixtures import mixtures, partners
 
 RNG = np.random.default_rng(0)
 

@@ -11,24 +11,25 @@ import torch
 from numpy.testing import assert_array_equal
 from torch import nn
 
-from dah import adapt, hashing, params
-from dah.artifacts import Codes, read_features, write_features
-from dah.classifiers import linear_svm, nearest_neighbour
-from dah.data.split import Domain, make_task
-from dah.data.tasks import Labels, Lists
-from dah.datasets import svm_accuracy
-from dah.encoding import activations, codes_of
+from dah import hashing, params
+from dah.deep.training import Training, fit
+from dah.encoding.mixtures import mixtures, partners
+from dah.encoding.outputs import activations, codes_of
 from dah.errors import UserError
-from dah.evaluation import code_figures, target_figures
-from dah.illustrations import illustrations
+from dah.evaluation.datasets import svm_accuracy
+from dah.evaluation.illustrations import illustrations
+from dah.evaluation.targets import code_figures, target_figures
+from dah.files.artifacts import Codes, read_features, write_features
 from dah.linalg import unit_rows
-from dah.methods import SOFTMAX
-from dah.mixtures import mixtures, partners
-from dah.networks import Network
-from dah.retrieval import precision_recall
-from dah.training import Training, fit
+from dah.names import DEEP
+from dah.networks.hashing import Network
+from dah.retrieval.precision import precision_recall
+from dah.shallow import adapt
+from dah.shallow.classifiers import linear_svm, nearest_neighbour
+from dah.tasks.lists import Labels, Lists
+from dah.tasks.split import Domain, make_task
 
-DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
+DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
 HASHING = {
     "itq": hashing.itq,
     "kmeans": hashing.kmeans_hashing,
@@ -125,8 +126,8 @@ def hashed(Xs, Xt, lists, labels, bits):
 def deep(method, Xs, Xt, lists, labels, bits, per_category):
     """The export of a head trained for two epochs, measured."""
     torch.manual_seed(0)
-    outputs = len(lists.categories) if method in SOFTMAX else bits
-    network = Network(Trunk(Xs.shape[1]), outputs, 8, method in SOFTMAX)
+    outputs = len(lists.categories) if DEEP[method].softmax else bits
+    network = Network(Trunk(Xs.shape[1]), outputs, 8, DEEP[method].softmax)
     options = replace(DEFAULT.train, epochs=2, finetune="head")
     weights = replace(DEFAULT.dah, bits=bits, samples_per_class=per_category)
     data = (torch.from_numpy(rows) for rows in (Xs, lists.source_labels, Xt))

@@ -10,11 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
-from dah import validators
-from dah.artifacts import Codes
-from dah.domains import domain_error
-from dah.encoding import Activations, probabilities
-from dah.validators import (
+from dah.encoding import validators
+from dah.encoding.outputs import Activations, probabilities
+from dah.encoding.validators import (
     domain_odds,
     embedded_risk,
     entropy,
@@ -24,6 +22,8 @@ from dah.validators import (
     neighbourhood_density,
     validation_figures,
 )
+from dah.files.artifacts import Codes
+from dah.shallow.domains import domain_error
 
 RNG = np.random.default_rng(0)
 

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dah.confusion import among, category_accuracy, confusion_in, confusion_of, most_confused
-from dah.evaluation import accuracy
+from dah.evaluation.confusion import (
+    among,
+    category_accuracy,
+    confusion_in,
+    confusion_of,
+    most_confused,
+)
+from dah.evaluation.targets import accuracy
 
 
 def matrix_of(confusion):

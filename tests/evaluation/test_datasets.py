@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
-from dah.datasets import sizes, svm_accuracy
+from dah.evaluation.datasets import sizes, svm_accuracy
 
 
 def test_counts_and_sizes():

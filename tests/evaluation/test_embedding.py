@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from dah.embedding import tsne
+from dah.evaluation.embedding import tsne
 
 
 def clusters(n, categories, shift=0.0, D=8, seed=0):

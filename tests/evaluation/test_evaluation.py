@@ -6,16 +6,17 @@ import numpy as np
 import torch
 from numpy.testing import assert_allclose
 
-from dah.artifacts import Codes
-from dah.codes import pack
-from dah.data.tasks import Labels
-from dah.encoding import activations, principal_components, probabilities
-from dah.evaluation import (
+from dah.encoding.outputs import activations, principal_components, probabilities
+from dah.evaluation.targets import (
     accuracy,
     code_figures,
     target_figures,
 )
-from dah.networks import Network, build_trunk
+from dah.files.artifacts import Codes
+from dah.networks.build import build_trunk
+from dah.networks.hashing import Network
+from dah.retrieval.codes import pack
+from dah.tasks.lists import Labels
 
 
 def codes_of(signs_source, signs_target, wrong=0):
@@ -132,7 +133,7 @@ def test_blocks_of_probabilities_are_one_whole(monkeypatch):
     ut, us = (rng.standard_normal((n, 4)).astype(np.float32) for n in (5, 9))
     ys = np.arange(9) % 3
     whole = probabilities(ut, us, ys, 16.0, 3)
-    monkeypatch.setattr("dah.encoding.QUERIES_AT_ONCE", 2)
+    monkeypatch.setattr("dah.encoding.outputs.QUERIES_AT_ONCE", 2)
     assert_allclose(probabilities(ut, us, ys, 16.0, 3), whole, rtol=1e-6)
     assert_allclose(whole.sum(axis=1), 1, rtol=1e-6)
 
@@ -143,7 +144,7 @@ def test_activations_come_in_the_order_of_their_images(monkeypatch):
     network = Network(build_trunk("lenet"), 8)
     images = torch.rand(5, 3, 28, 28)
     whole = activations(network, images, lambda batch: batch)
-    monkeypatch.setattr("dah.encoding.BATCH", 2)
+    monkeypatch.setattr("dah.encoding.outputs.BATCH", 2)
     parts = activations(network, images, lambda batch: batch)
     assert whole.fc7.shape == (5, 128)
     assert_allclose(parts.u, whole.u, rtol=1e-4, atol=1e-5)

@@ -5,7 +5,7 @@ import statistics
 import numpy as np
 from numpy.testing import assert_allclose
 
-from dah.figures import by_figure, deviations, means
+from dah.evaluation.figures import by_figure, deviations, means
 
 
 def test_deviation_has_the_divisor_of_a_sample():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from dah.artifacts import Codes
-from dah.codes import pack
-from dah.data.tasks import Labels
-from dah.illustrations import domain_points, illustrations, nearest_images
+from dah.evaluation.illustrations import domain_points, illustrations, nearest_images
+from dah.files.artifacts import Codes
+from dah.retrieval.codes import pack
+from dah.tasks.lists import Labels
 
 
 @pytest.fixture

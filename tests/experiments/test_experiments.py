@@ -10,10 +10,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from dah.__main__ import main
-from dah.commits import read_committed
-from dah.comparison import experiments_table, pooled
 from dah.errors import UserError
-from dah.experiments import (
+from dah.experiments.commits import read_committed
+from dah.experiments.comparison import experiments_table, pooled
+from dah.experiments.runs import (
     Experiment,
     by_setting,
     finished,
@@ -24,8 +24,7 @@ from dah.experiments import (
     without_repeats,
     written,
 )
-from dah.machine import machine
-from dah.selection import (
+from dah.experiments.selection import (
     candidates,
     candidates_table,
     choose,
@@ -33,6 +32,7 @@ from dah.selection import (
     preferred,
     tasks_of,
 )
+from dah.machine import machine
 from tests.clones import ROOT, commit, run
 
 SETTING = {"tasks": ("a-b", "c-d"), "dah.gamma": 300.0, "train.seeds": (0,), "methods": ("dah",)}

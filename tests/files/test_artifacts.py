@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from dah.artifacts import Codes, read_codes, read_pictures, write_codes, write_images
 from dah.errors import UserError
+from dah.files.artifacts import Codes, read_codes, read_pictures, write_codes, write_images
 
 
 def codes(**more):

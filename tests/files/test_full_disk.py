@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dah.artifacts import Codes, write_codes, write_features, write_images
-from dah.checkpoints import write_model
-from dah.data.archives import write_tar
-from dah.data.download import record_digest
-from dah.data.fetch import obtain
+from dah.encoder.imagecodes import Header, Rows, writing
 from dah.errors import UserError
-from dah.imagecodes import Header, Rows, writing
-from dah.networks import build_trunk
-from dah.presets import apply_preset
-from dah.tables import write_json, write_table
+from dah.files.artifacts import Codes, write_codes, write_features, write_images
+from dah.files.tables import write_json, write_table
+from dah.images.archives import write_tar
+from dah.images.download import record_digest
+from dah.images.fetch import obtain
+from dah.networks.build import build_trunk
+from dah.networks.checkpoints import write_model
+from dah.project.presets import apply_preset
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ROOM = 8192  # bytes: less than any of the writers needs
 
 

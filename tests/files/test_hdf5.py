@@ -8,19 +8,9 @@ import numpy as np
 import pytest
 from encoders import draw, parts
 
-from dah import hdf5
-from dah.artifacts import (
-    Codes,
-    read_features,
-    unwritable,
-    write_codes,
-    write_features,
-    write_images,
-)
 from dah.commands import encode
-from dah.encoder_file import write_encoder
-from dah.errors import UserError
-from dah.imagecodes import (
+from dah.encoder.file import write_encoder
+from dah.encoder.imagecodes import (
     Header,
     Rows,
     count_rows,
@@ -29,6 +19,16 @@ from dah.imagecodes import (
     read_rows,
     rows_at,
     writing,
+)
+from dah.errors import UserError
+from dah.files import hdf5
+from dah.files.artifacts import (
+    Codes,
+    read_features,
+    unwritable,
+    write_codes,
+    write_features,
+    write_images,
 )
 
 COUNT = 6

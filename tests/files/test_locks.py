@@ -9,16 +9,16 @@ import pytest
 from encoders import draw, parts
 
 from dah.commands import encode
-from dah.encoder_file import write_encoder
+from dah.encoder.file import write_encoder
+from dah.encoder.imagecodes import count_rows, read_rows
+from dah.encoder.shards import alone
 from dah.errors import UserError
-from dah.imagecodes import count_rows, read_rows
-from dah.locks import held
-from dah.shards import alone
+from dah.files.locks import held
 
 HOLDING = """
 import sys, time
 from pathlib import Path
-from dah.locks import held
+from dah.files.locks import held
 
 with held(Path(sys.argv[1]), Path("codes.h5")):
     print("held", flush=True)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dah.data.tasks import Task, read_labels, read_lists, write_task
 from dah.errors import UserError
-from dah.tables import read_figures, read_json, read_table
+from dah.files.tables import read_figures, read_json, read_table
+from dah.tasks.lists import Task, read_labels, read_lists, write_task
 
 
 @pytest.fixture

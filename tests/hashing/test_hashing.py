@@ -16,7 +16,6 @@ from sklearn.linear_model import Ridge
 from sklearn.svm import LinearSVC
 
 from dah import linalg
-from dah.codes import unpack
 from dah.hashing import (
     autoencoder,
     binary_autoencoder,
@@ -30,6 +29,7 @@ from dah.hashing import (
     quantization,
 )
 from dah.hashing.principal import principal_components, signs
+from dah.retrieval.codes import unpack
 
 METHODS = [
     pytest.param(itq, id="itq"),

@@ -11,10 +11,10 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from dah.data import archives, contents
-from dah.data.archives import describe, member_names, read_members, write_tar
-from dah.data.lookup import read_image
 from dah.errors import UserError
+from dah.images import archives, contents
+from dah.images.archives import describe, member_names, read_members, write_tar
+from dah.images.lookup import read_image
 
 MEMBERS = [
     ("mug/b.jpg", b"second"),

@@ -9,14 +9,14 @@ import pytest
 from encoders import draw, parts, picture
 
 from dah.commands import encode
-from dah.data import contents
-from dah.data.contents import NO_IMAGE, Unread
-from dah.data.inputs import origins
-from dah.encoder import load_encoder
-from dah.encoder_file import write_encoder
+from dah.encoder.encoder import load_encoder
+from dah.encoder.file import write_encoder
+from dah.encoder.imagecodes import read_rows
+from dah.encoder.inputs import origins
 from dah.errors import UserError
-from dah.imagecodes import read_rows
-from dah.tables import SKIPPED, read_table
+from dah.files.tables import SKIPPED, read_table
+from dah.images import contents
+from dah.images.contents import NO_IMAGE, Unread
 
 VIDEO = b"\x00\x00\x00\x20ftypisom" + bytes(100)
 LATIN = os.fsdecode(b"caf\xe9.png")

@@ -19,12 +19,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageCms
 
 from benchmarks.hostile.bombs import jpeg_of_scans
-from dah.data import decode as decoding
-from dah.data.decode import decode, decode_all
-from dah.data.memory import Memory
-from dah.data.scans import scans
+from dah.images import decode as decoding
+from dah.images.decode import decode, decode_all
+from dah.images.memory import Memory
+from dah.images.scans import scans
 
-SHARED = Path(os.environ.get("DAH_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+SHARED = Path(os.environ.get("DAH_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RED, GREEN, BLUE, YELLOW = (200, 30, 40), (20, 180, 60), (30, 50, 220), (230, 220, 20)
 
 
@@ -412,7 +412,7 @@ def test_an_image_that_takes_too_much_memory_is_refused(data, most):
 
 MEASURE = """
 import re, sys
-from dah.data import decode as decoding
+from dah.images import decode as decoding
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
@@ -448,7 +448,7 @@ def test_decoding_takes_what_is_told(mode, form, options):
     data = encoded(Image.new(mode, (3200, 2500)), form, **options)
     done = subprocess.run(
         [sys.executable, "-c", MEASURE], input=data, capture_output=True, check=True,
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
     )  # fmt: skip
     taken, told = map(int, done.stdout.split())
     assert told / 2 < taken < told + 6 * 2**20

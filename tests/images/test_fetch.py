@@ -14,14 +14,14 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from dah.data import download as downloading
-from dah.data import fetch
-from dah.data.archives import read_members, write_tar
-from dah.data.download import check_digest, download, record_digest
-from dah.data.fetch import LAYOUTS, Layout, obtain
 from dah.errors import UserError
+from dah.images import download as downloading
+from dah.images import fetch
+from dah.images.archives import read_members, write_tar
+from dah.images.download import check_digest, download, record_digest
+from dah.images.fetch import LAYOUTS, Layout, obtain
 
-SHARED = Path(os.environ.get("DAH_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+SHARED = Path(os.environ.get("DAH_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 PAGE = "https://example.org/by-hand"
 SMALL = [
     ("back_pack/frame_0002.jpg", b"two"),

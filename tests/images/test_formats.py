@@ -8,11 +8,11 @@ import pytest
 from numpy.testing import assert_allclose
 from PIL import Image
 
-from dah.data import decode as decoding
-from dah.data import formats
-from dah.data.contents import Unread
-from dah.data.decode import decode, decode_all
-from dah.data.formats import HEAD, begins_like_image, lacking, named_image
+from dah.images import decode as decoding
+from dah.images import formats
+from dah.images.contents import Unread
+from dah.images.decode import decode, decode_all
+from dah.images.formats import HEAD, begins_like_image, lacking, named_image
 
 COLOURS = np.array([[[220, 40, 30], [40, 200, 60]], [[30, 60, 210], [230, 220, 40]]], np.uint8)
 HEIC = b"\0\0\0\x18ftypheic" + bytes(40)

@@ -6,8 +6,8 @@ import pytest
 from encoders import archive, draw
 
 from dah.errors import UserError
-from dah.named import is_allowed, named_now, note, noted, notes
-from dah.thumbnails import thumbnail_of
+from dah.images.named import is_allowed, named_now, note, noted, notes
+from dah.images.thumbnails import thumbnail_of
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,10 @@ from encoders import BITS, SIZE, draw, parts, picture
 from numpy.testing import assert_array_equal
 from PIL import Image, ImageCms
 
-from dah.data.decode import decode, prepare
-from dah.data.pixels import pictures
-from dah.encoder import assemble
+from dah.encoder.encoder import assemble
 from dah.errors import UserError
+from dah.images.decode import decode, prepare
+from dah.images.pixels import pictures
 
 SHAPES = [(30, 44), (44, 30), (SIZE, SIZE), (9, 200)]
 

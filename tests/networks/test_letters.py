@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from dah.data.augment import centre_crop
-from dah.data.letters import draw_letters
-from dah.networks import build_trunk, load_weights
-from dah.networks.weights import LETTERS
-from dah.pretraining import pretrain
+from dah.compute.augment import centre_crop
+from dah.deep.pretraining import pretrain
+from dah.images.letters import draw_letters
+from dah.networks.build import build_trunk
+from dah.networks.weights import LETTERS, load_weights
 
 CHECKSUM = "8a30db4e8b3a24abb9a6a2de7e13b2f847b8f6c18cecdac2abc5b2b762357fe0"
 TRAINING_SEED, OTHER_SEED = 0, 7

@@ -11,7 +11,7 @@ from scipy.io import loadmat, savemat
 from dah.errors import UserError
 from dah.networks.matlab import load_matlab
 
-SURF = Path(__file__).parents[2] / "shared" / "data" / "office_caltech_surf"
+SURF = Path(__file__).parents[3] / "shared" / "data" / "office_caltech_surf"
 RNG = np.random.default_rng(0)
 
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from dah.checkpoints import load_network, load_trunk, read_model, write_model
 from dah.errors import UserError
-from dah.networks import Head, Network, build_network, build_trunk
+from dah.networks.build import build_trunk
+from dah.networks.checkpoints import load_network, load_trunk, read_model, write_model
+from dah.networks.hashing import Head, Network, build_network
 
 
 def network(bits=8):

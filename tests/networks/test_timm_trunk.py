@@ -8,15 +8,16 @@ import torch
 from encoders import parts, picture
 from torch.testing import assert_close
 
-from dah.encoder import assemble
+from dah.encoder.encoder import assemble
 from dah.errors import UserError
-from dah.networks import build_network, build_trunk, load_weights
+from dah.networks.build import build_trunk
 from dah.networks.folding import fold_batch_norms
-from dah.networks.weights import check_source
+from dah.networks.hashing import build_network
+from dah.networks.weights import check_source, load_weights
 
-pytest.importorskip("dah.vision")  # torchvision as timm needs it
+pytest.importorskip("dah.networks.vision")  # torchvision as timm needs it
 timm = pytest.importorskip("timm")
-SHARED = Path(os.environ.get("DAH_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+SHARED = Path(os.environ.get("DAH_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 LITE2 = SHARED.parent / "weights" / "tf_efficientnet_lite2.pth"
 CONVOLUTIONAL, ATTENTION, HYBRID = "mobilenetv3_small_050", "vit_tiny_patch16_224", "mobilevit_xxs"
 KINDS = CONVOLUTIONAL, ATTENTION, HYBRID

@@ -15,11 +15,12 @@ from PIL import Image
 from torch.testing import assert_close
 
 from dah.errors import UserError
-from dah.networks import build_trunk, load_weights
-from dah.vision import torchvision
+from dah.networks.build import build_trunk
+from dah.networks.vision import torchvision
+from dah.networks.weights import load_weights
 
 MEAN, DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-SHARED = Path(os.environ.get("DAH_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+SHARED = Path(os.environ.get("DAH_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 MOBILENET = SHARED.parent / "weights" / "mobilenet_v2_features.pth"
 OFFICE = SHARED / "office31.tar"
 
@@ -106,7 +107,7 @@ def test_torchvision_is_imported_only_for_its_own_trunks():
         "import sys; from dah.networks import build_trunk; build_trunk('lenet');"
         " sys.exit('torchvision' in sys.modules)"
     )
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
 
 

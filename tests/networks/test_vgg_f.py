@@ -8,9 +8,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.io import savemat
 
 from dah.errors import UserError
-from dah.networks import build_trunk, load_weights
+from dah.networks.build import build_trunk
 from dah.networks.matconvnet import convert_matconvnet
 from dah.networks.vgg_f import VggF, response_norm
+from dah.networks.weights import load_weights
 
 WIDTHS = (6, 7, 5, 8, 6, 10, 9)
 CHAIN = (3, *WIDTHS)

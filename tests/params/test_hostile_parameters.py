@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from dah.data.batches import SourceBatches, target_batches
+from dah.deep.batches import SourceBatches, target_batches
 from dah.errors import UserError
 from dah.params import Params, load, parse
-from dah.presets import apply_preset
+from dah.project.presets import apply_preset
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PATH = Path("params.yaml")
 VALID = YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 REPEATABLE = settings(max_examples=400, deadline=None, derandomize=True, database=None)

@@ -6,7 +6,7 @@ from pathlib import Path
 from dah.params import json_schema, load
 from dah.params.json_schema import comments
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
 
 

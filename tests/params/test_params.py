@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from dah.errors import UserError
 from dah.params import Params, load
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def changed(tmp_path, change):

@@ -10,7 +10,8 @@ from clones import run
 from dvc.repo import Repo
 
 from dah.errors import UserError
-from dah.leftovers import (
+from dah.params import load
+from dah.project.leftovers import (
     add_to_record,
     by_folder,
     former_figures,
@@ -20,11 +21,10 @@ from dah.leftovers import (
     stages_of,
     survey,
 )
-from dah.outputs import figures
-from dah.params import load
-from dah.storage import Storage
+from dah.project.outputs import figures
+from dah.project.storage import Storage
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DEFAULT = load(ROOT / "params.yaml")
 OTHER = replace(
     DEFAULT,

@@ -5,11 +5,11 @@ from pathlib import Path
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from dah.omissions import OMITTED
-from dah.outputs import FOLDERS, cleared, outputs
+from dah.files.omissions import OMITTED
 from dah.params import load
+from dah.project.outputs import FOLDERS, cleared, outputs
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DEFAULT = load(ROOT / "params.yaml")
 CHECKED = "data/checked.txt"
 

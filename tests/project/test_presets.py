@@ -8,9 +8,9 @@ from ruamel.yaml import YAML
 
 from dah.errors import UserError
 from dah.params import load
-from dah.presets import apply_preset
+from dah.project.presets import apply_preset
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PRESETS = ROOT / "presets"
 NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
 DEFAULT = (ROOT / "params.yaml").read_text(encoding="utf-8")

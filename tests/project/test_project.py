@@ -13,9 +13,9 @@ from ruamel.yaml import YAML
 
 from dah import __main__ as commands
 from dah.errors import UserError
-from dah.project import project_root
+from dah.project.root import project_root
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dah import __main__ as commands
 from dah.report.headline import WIDEST, headline
 from dah.report.tables import column_of
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SHALLOW = ("coral", "gfk", "jda", "none", "tca")
 DEEP = ("dah", "dah-e", "noda", "source", "dan", "dann")
 HASHING = ("dah", "dah-e", "noda", "suh", "itq", "kmeans", "ba", "bdnn")

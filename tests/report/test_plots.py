@@ -13,7 +13,8 @@ from matplotlib.text import Text
 from numpy.testing import assert_allclose
 from PIL import Image
 
-from dah.confusion import confusion_of
+from dah.evaluation.confusion import confusion_of
+from dah.files.tables import CURVE
 from dah.report.plots import (
     COLOURS,
     a_distance_bars,
@@ -21,7 +22,6 @@ from dah.report.plots import (
     domain_map,
     precision_recall_curves,
 )
-from dah.tables import CURVE
 
 
 def pixels(png):
@@ -62,7 +62,7 @@ def test_a_curve_is_drawn_where_its_figures_are():
 
 def test_dvcs_curves_follow_the_radius_as_a_number():
     """DVC gives a table's cells as text, of which 10 comes before 2: a zigzag."""
-    path = Path(__file__).parents[1] / ".dvc/plots/by_method.json"
+    path = Path(__file__).parents[2] / ".dvc/plots/by_method.json"
     template = json.loads(path.read_text(encoding="utf-8"))
     parsed = template["data"]["format"]["parse"]
     assert parsed == {name: "number" for name in CURVE if name != "method"}

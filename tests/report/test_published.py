@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from dah.report.published import TABLES, published
 
-PRESETS = Path(__file__).parents[1] / "presets"
+PRESETS = Path(__file__).parents[2] / "presets"
 AVERAGES = {
     2: {
         "gfk": "62.32", "tca": "64.54", "coral": "66.04", "jda": "69.37",

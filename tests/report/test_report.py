@@ -11,14 +11,14 @@ import pytest
 from browser import browser, missing
 from PIL import Image
 
-from dah.figures import means
+from dah.evaluation.figures import means
 from dah.params import load
 from dah.report.facts import changes, commit, facts
 from dah.report.overview import overview
 from dah.report.page import page
 from dah.report.tables import column_of, domain_table, figure_table, text_tables
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOMAINS = {"images": {"hand": 9}, "svm_accuracy": {"hand": 90.0}}
 FIGURES = {"accuracy": {"none": 40.0, "dah": 61.25}, "map": {"dah": 0.5}}
 CURVE = {"dah": {"recall": [0.1, 1.0], "precision": [1.0, 0.2]}}

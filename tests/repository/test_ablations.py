@@ -8,9 +8,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from dah import params
-from dah.experiments import flat
+from dah.experiments.runs import flat
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "experiments").glob("*.sh"))
 
 

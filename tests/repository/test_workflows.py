@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from ruamel.yaml import YAML
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PATHS = {path.stem: path for path in (ROOT / ".github" / "workflows").glob("*.yml")}
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in PATHS.items()}
 WORKFLOWS = {name: YAML(typ="safe").load(text) for name, text in TEXTS.items()}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from dah.codes import check_codes, pack, unpack
+from dah.retrieval.codes import check_codes, pack, unpack
 
 
 def test_layout_worked_out_by_hand():

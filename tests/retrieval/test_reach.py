@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from dah import reach as module
-from dah.reach import named, nearest_distances, reach
+from dah.retrieval import reach as module
+from dah.retrieval.reach import named, nearest_distances, reach
 
 RNG = np.random.default_rng(0)
 

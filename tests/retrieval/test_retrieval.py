@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dah.codes import pack, unpack
-from dah.hamming import Histograms, hamming_distances, histograms
-from dah.retrieval import (
+from dah.retrieval.codes import pack, unpack
+from dah.retrieval.hamming import Histograms, hamming_distances, histograms
+from dah.retrieval.precision import (
     average_precision,
     mean_average_precision,
     mean_over_queries,
@@ -146,7 +146,7 @@ def test_many_pairs_are_shared_by_all_cores(monkeypatch):
     """From SHARED_FROM pairs on, where nobody says how many processes to take."""
     sets, taken = random_sets(12), []
     expected = histograms(*sets)
-    monkeypatch.setattr("dah.hamming.SHARED_FROM", len(sets[0]) * len(sets[2]))
+    monkeypatch.setattr("dah.retrieval.hamming.SHARED_FROM", len(sets[0]) * len(sets[2]))
     monkeypatch.setattr("joblib.effective_n_jobs", lambda n_jobs: taken.append(n_jobs) or 2)
     counts = histograms(*sets)
     assert taken == [-1]
@@ -159,7 +159,7 @@ def test_formula_in_blocks_changes_nothing(monkeypatch):
     counts = histograms(*random_sets(12))
     expected = average_precision(counts, k=9)
     for cells in (1, 17, 34, 51):
-        monkeypatch.setattr("dah.retrieval.CELLS_AT_ONCE", cells)
+        monkeypatch.setattr("dah.retrieval.precision.CELLS_AT_ONCE", cells)
         assert_array_equal(average_precision(counts, k=9), expected)
 
 

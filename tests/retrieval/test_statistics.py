@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dah.codes import pack, unpack
-from dah.statistics import collisions, imbalance, mean_correlation, shares_of_ones
+from dah.retrieval.codes import pack, unpack
+from dah.retrieval.statistics import collisions, imbalance, mean_correlation, shares_of_ones
 
 BITS = [1, 2, 8, 12, 64, 100]
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dah.codes import pack
-from dah.hamming import Histograms, hamming_distances, histograms
-from dah.retrieval import average_precision, mean_over_queries
-from dah.ties import map_spread, ordered_precision
+from dah.retrieval.codes import pack
+from dah.retrieval.hamming import Histograms, hamming_distances, histograms
+from dah.retrieval.precision import average_precision, mean_over_queries
+from dah.retrieval.ties import map_spread, ordered_precision
 
 
 def random_sets(bits, queries=7, items=40, categories=3):
@@ -120,7 +120,7 @@ def test_blocks_change_nothing(monkeypatch):
     counts = histograms(*random_sets(12))
     expected = map_spread(counts, k=9)
     for cells in (1, 17, 34, 51):
-        monkeypatch.setattr("dah.retrieval.CELLS_AT_ONCE", cells)
+        monkeypatch.setattr("dah.retrieval.precision.CELLS_AT_ONCE", cells)
         assert_array_equal(map_spread(counts, k=9), expected)
 
 

@@ -8,10 +8,10 @@ import pytest
 from encoders import CATEGORIES
 from numpy.testing import assert_array_equal
 
-from dah.engines.pgvector import bit_strings, load
+from dah.encoder.imagecodes import Header, Rows, writing
 from dah.errors import UserError
-from dah.hamming import hamming_distances
-from dah.imagecodes import Header, Rows, writing
+from dah.retrieval.hamming import hamming_distances
+from dah.search.pgvector import bit_strings, load
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install psycopg")
 BITS = 12

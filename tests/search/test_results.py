@@ -9,8 +9,8 @@ import pytest
 from encoders import draw
 from test_search import write
 
-from dah.encoder import Encoded
-from dah.imagecodes import Header, Rows, writing
+from dah.encoder.encoder import Encoded
+from dah.encoder.imagecodes import Header, Rows, writing
 from dah.search.index import build_index, search
 from dah.search.results import contact_sheet, json_lines, results, table
 

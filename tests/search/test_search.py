@@ -5,10 +5,10 @@ import pytest
 from encoders import CATEGORIES
 from numpy.testing import assert_array_equal
 
-from dah.codes import pack
+from dah.encoder.imagecodes import Header, Rows, writing
 from dah.errors import UserError
-from dah.hamming import hamming_distances
-from dah.imagecodes import Header, Rows, writing
+from dah.retrieval.codes import pack
+from dah.retrieval.hamming import hamming_distances
 from dah.search.index import build_index, open_index, search
 from dah.search.kinds import cells, part_bits
 

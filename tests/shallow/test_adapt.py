@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import eig, eigh, null_space, sqrtm
 
-from dah.adapt import coral, gfk, jda, tca
+from dah.shallow.adapt import coral, gfk, jda, tca
 
 SHAPES = [(30, 24, 8), (9, 8, 40), (30, 8, 20), (40, 40, 40)]
 

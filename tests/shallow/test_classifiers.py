@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.optimize import minimize
 
-from dah.classifiers import linear_svm, nearest_neighbour
+from dah.shallow.classifiers import linear_svm, nearest_neighbour
 
 CLASSIFIERS = [nearest_neighbour, linear_svm]
 
@@ -44,7 +44,7 @@ def test_nearest_neighbour_equals_loops(shape, offset):
 def test_block_size_changes_nothing(monkeypatch, cells):
     """One target sample at a time, two, or all."""
     Xs, ys, Xt = problem()
-    monkeypatch.setattr("dah.classifiers.CELLS_AT_ONCE", cells)
+    monkeypatch.setattr("dah.shallow.classifiers.CELLS_AT_ONCE", cells)
     assert_array_equal(nearest_neighbour(Xs, ys, Xt), loop_neighbour(Xs, ys, Xt))
 
 

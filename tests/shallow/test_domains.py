@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from dah.domains import a_distance, domain_error
+from dah.shallow.domains import a_distance, domain_error
 
 
 @pytest.mark.parametrize("shift", [0.5, 1.0, 2.0])

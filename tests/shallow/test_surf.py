@@ -12,11 +12,11 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.io import loadmat
 
-from dah.adapt import jda
-from dah.classifiers import nearest_neighbour
 from dah.linalg import unit_rows
+from dah.shallow.adapt import jda
+from dah.shallow.classifiers import nearest_neighbour
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("DAH_SHARED_DATA", ROOT.parent / "shared" / "data"))
 FOLDER = FOLDER / "office_caltech_surf"
 DOMAINS = {"C": "Caltech10", "A": "amazon", "W": "webcam", "D": "dslr"}

@@ -6,9 +6,9 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from dah.costs import keep_costs, machines_of, peak_mebibytes, record_cost
+from dah.files.tables import read_json
 from dah.machine import machine
-from dah.tables import read_json
+from dah.project.costs import keep_costs, machines_of, peak_mebibytes, record_cost
 
 
 def test_a_stage_changes_its_own_cost(tmp_path):

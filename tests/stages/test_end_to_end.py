@@ -10,7 +10,7 @@ import pytest
 from clones import ROOT, clone, commit, run
 from numpy.testing import assert_allclose
 
-from dah.artifacts import read_codes
+from dah.files.artifacts import read_codes
 
 REDUCED = {
     "  epochs: 36": "  epochs: 2",

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from dah.artifacts import Codes
-from dah.data.tasks import Labels
-from dah.domains import domain_error
-from dah.encoding import Activations, principal_components, probabilities
-from dah.evaluation import code_figures
-from dah.figures import LEFT_OUT, by_figure, deviations, left_out, means
-from dah.illustrations import domain_points
+from dah.encoding.outputs import Activations, principal_components, probabilities
+from dah.encoding.validators import domain_odds, embedded_risk, validation_figures
+from dah.evaluation.figures import LEFT_OUT, by_figure, deviations, left_out, means
+from dah.evaluation.illustrations import domain_points
+from dah.evaluation.targets import code_figures
+from dah.files.artifacts import Codes
+from dah.files.tables import write_json
 from dah.report.tables import column_of, text_tables
-from dah.tables import write_json
-from dah.validators import domain_odds, embedded_risk, validation_figures
+from dah.shallow.domains import domain_error
+from dah.tasks.lists import Labels
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.standard_normal((2, 40, 6)).astype(np.float32)

@@ -9,11 +9,11 @@ import torch
 from clones import clone, run
 from PIL import Image
 
-from dah.artifacts import read_codes
-from dah.checkpoints import load_network
-from dah.data.tasks import read_lists
-from dah.networks import build_trunk
-from dah.tables import SKIPPED, read_json, read_table
+from dah.files.artifacts import read_codes
+from dah.files.tables import SKIPPED, read_json, read_table
+from dah.networks.build import build_trunk
+from dah.networks.checkpoints import load_network
+from dah.tasks.lists import read_lists
 
 CATEGORIES = ("mug", "pen", "sofa")
 CHANGES = {

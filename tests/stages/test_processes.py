@@ -14,11 +14,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from dah.artifacts import read_features, write_images
-from dah.checkpoints import write_model
-from dah.networks import build_trunk
+from dah.files.artifacts import read_features, write_images
+from dah.networks.build import build_trunk
+from dah.networks.checkpoints import write_model
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FAILING = """
 import os, sys, time
 from stages import processes
@@ -34,7 +34,7 @@ time.sleep({wait})
 COUNTING = """
 import os, sys
 from pathlib import Path
-from dah.distributed import processes_here
+from dah.compute.distributed import processes_here
 from stages import processes
 
 if "RANK" not in os.environ:

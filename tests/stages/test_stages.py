@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dah.artifacts import read_images, write_features
-from dah.data.archives import write_tar
-from dah.data.identity import opaque_ids
-from dah.data.split import Domain, make_task
-from dah.data.tasks import write_task
-from dah.omissions import read_omissions
-from dah.tables import LABELS, SKIPPED, read_table
+from dah.files.artifacts import read_images, write_features
+from dah.files.omissions import read_omissions
+from dah.files.tables import LABELS, SKIPPED, read_table
+from dah.images.archives import write_tar
+from dah.images.identity import opaque_ids
+from dah.tasks.lists import write_task
+from dah.tasks.split import Domain, make_task
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def call(*arguments, cwd=ROOT):
@@ -227,7 +227,7 @@ def test_the_check_clears_figures_of_former_tasks(tmp_path):
 def test_torchvision_imports_without_its_operators():
     """Models work beside a CPU torch, and a second import is harmless."""
     program = (
-        "from dah.vision import torchvision; import torchvision as again;"
+        "from dah.networks.vision import torchvision; import torchvision as again;"
         "assert again is torchvision; torchvision.models.resnet18"
     )
     result = subprocess.run(

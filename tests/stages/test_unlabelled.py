@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from dah import params
-from dah.artifacts import Codes, read_codes
-from dah.data.tasks import Labels, read_truth
 from dah.errors import UserError
-from dah.illustrations import predicted_images, unlabelled_illustrations
-from dah.omissions import NO_LABELS, OMITTED, foreseen, read_omissions, write_omissions
+from dah.evaluation.illustrations import predicted_images, unlabelled_illustrations
+from dah.files.artifacts import Codes, read_codes
+from dah.files.omissions import NO_LABELS, OMITTED, foreseen, read_omissions, write_omissions
+from dah.tasks.lists import Labels, read_truth
 from stages import (
     adapt,
     backbone,
@@ -31,7 +31,7 @@ from stages import (
 )
 from stages import hash as hashing
 
-DEFAULT = params.load(Path(__file__).parents[1] / "params.yaml")
+DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
 TASK, IMAGES = "studio-street", 12
 CATEGORIES = {"mug": (200, 40, 40), "pen": (40, 200, 40), "sofa": (40, 40, 200)}
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from dah.data.identity import opaque_ids, shuffled
-from dah.data.split import Domain, make_task, query_roles
-from dah.data.tasks import Lists, Truth, oracle_lists, read_lists, read_truth, write_task
 from dah.errors import UserError
+from dah.images.identity import opaque_ids, shuffled
+from dah.tasks.lists import Lists, Truth, oracle_lists, read_lists, read_truth, write_task
+from dah.tasks.split import Domain, make_task, query_roles
 
 
 def domain(name, **counts):

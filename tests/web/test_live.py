@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from encoders import CATEGORIES
 
+from dah.encoder.imagecodes import Header, Rows, writing
 from dah.errors import UserError
-from dah.imagecodes import Header, Rows, writing
 from dah.search.index import build_index, images_at, open_index, search
 
 for module in ("faiss", "fastapi", "uvicorn"):

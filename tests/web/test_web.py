@@ -15,13 +15,13 @@ from numpy.testing import assert_allclose
 from PIL import Image
 from serving import NAMES, call, running, serving, two_indexes
 
-from dah.data.decode import decode
-from dah.encoder import assemble, load_encoder
-from dah.encoder_file import write_encoder
-from dah.hamming import hamming_distances
-from dah.imagecodes import Rows, read_rows, writing
+from dah.encoder.encoder import assemble, load_encoder
+from dah.encoder.file import write_encoder
+from dah.encoder.imagecodes import Rows, read_rows, writing
+from dah.encoder.shards import header_of
+from dah.images.decode import decode
+from dah.retrieval.hamming import hamming_distances
 from dah.search.index import build_index, open_index
-from dah.shards import header_of
 
 for module in ("faiss", "fastapi", "uvicorn"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install 'dah[serve]'")
@@ -256,7 +256,7 @@ def test_one_image_is_decoded_at_a_time(served, monkeypatch):
         return decode(data, size)
 
     monkeypatch.setattr("dah.web.app.decode", slowly)
-    monkeypatch.setattr("dah.thumbnails.decode", slowly)
+    monkeypatch.setattr("dah.images.thumbnails.decode", slowly)
     with answering(folder, "source.index") as url, ThreadPoolExecutor(12) as pool:
         sent = [pool.submit(post, f"{url}/api/search", picture(i)) for i in range(6)]
         sent += [pool.submit(get, f"{url}/api/picture/0/{i}") for i in range(6)]

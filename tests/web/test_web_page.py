@@ -9,7 +9,7 @@ from encoders import BITS, picture
 from serving import NAMES, serving, two_indexes
 
 from dah.commands.serve import told
-from dah.encoder import load_encoder
+from dah.encoder.encoder import load_encoder
 
 for module in ("faiss", "fastapi", "uvicorn"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install 'dah[serve]'")

@@ -1,0 +1,33 @@
+"""Where and how networks see images: devices, processes that share a batch, views, inference.
+
+May import networks, params and errors.
+"""
+
+from dah.exports import lazily
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "augment": ["View", "centre_crop", "plain_view", "random_view"],
+        "devices": [
+            "choose_device",
+            "compiled",
+            "exact_products",
+            "make_repeatable",
+            "use_precision",
+            "use_threads",
+        ],
+        "distributed": [
+            "LostProcessError",
+            "STORE",
+            "from_first",
+            "gather",
+            "is_first",
+            "own_share",
+            "process_group",
+            "processes",
+            "shared_over_processes",
+        ],
+        "inference": ["batch_size", "settled"],
+    },
+)

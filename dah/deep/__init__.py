@@ -1,0 +1,16 @@
+"""The deep methods: losses, terms, batches, the one training loop, which goes on after a kill.
+
+May import compute, networks, files, params and errors.
+"""
+
+from dah.exports import lazily
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "losses": ["category_log_probabilities"],
+        "mmd": ["MK_MMD"],
+        "pretraining": ["pretrain"],
+        "training": ["Training", "fit"],
+    },
+)

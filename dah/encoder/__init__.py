@@ -1,0 +1,32 @@
+"""One's own images to codes: an encoder, its file, its exports, and files of codes.
+
+May import encoding, compute, networks, images, tasks, retrieval, files and ``dah.printable``.
+"""
+
+from dah.exports import lazily
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "encoder": ["BATCH", "Encoded", "Encoder", "assemble", "load_encoder", "load_parts"],
+        "file": ["EncoderParts", "read_encoder", "write_encoder"],
+        "imagecodes": [
+            "Header",
+            "Rows",
+            "check_model",
+            "count_rows",
+            "join",
+            "read_codes_of",
+            "read_header",
+            "read_outputs",
+            "read_rows",
+            "rows_at",
+            "writing",
+        ],
+        "inputs": ["origins"],
+        "portable": ["write_onnx"],
+        "predictions": ["columns", "predictions"],
+        "shards": ["alone", "already_done", "encode_rest", "finish", "header_of"],
+        "trained": ["Folders", "gather"],
+    },
+)

@@ -1,0 +1,16 @@
+"""From trained networks to codes and probabilities, and what they tell without target labels.
+
+May import deep, compute, networks, tasks, shallow, retrieval, files and ``dah.linalg``.
+"""
+
+from dah.exports import lazily
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "calibration": ["HOTTEST", "calibration_error", "is_far", "tempered"],
+        "mixtures": ["mixtures", "partners"],
+        "outputs": ["activations", "codes_of", "probabilities"],
+        "validators": ["validation_figures"],
+    },
+)

@@ -1,1 +1,0 @@
-"""Loading codes into engines that serve them: databases that others run."""

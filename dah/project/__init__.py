@@ -1,0 +1,24 @@
+"""The clone that a command or stage works on: its root, presets, outputs, what lies in their way.
+
+May import files, params and errors.
+"""
+
+from dah.exports import lazily
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "costs": ["keep_costs", "machines_of", "record_cost"],
+        "leftovers": [
+            "add_to_record",
+            "by_folder",
+            "former_figures",
+            "refuse_loss",
+            "remove",
+            "stages_of",
+        ],
+        "presets": ["apply_preset"],
+        "root": ["project_root"],
+        "storage": ["Storage"],
+    },
+)
