@@ -1,1 +1,30 @@
-"""What ``python -m dah`` does beside the tables: a module for each command."""
+"""What ``dah`` and ``python -m dah`` do: a module for each command, imported when it is asked for.
+
+Its docstring's first line describes it, ``arguments`` adds what it takes to a parser, ``run`` does
+it. May import everything.
+"""
+
+import ast
+from importlib.resources import files
+
+NAMES = (
+    "results",
+    "predictions",
+    "preset",
+    "select",
+    "experiments",
+    "schema",
+    "mend",
+    "export",
+    "encode",
+    "index",
+    "search",
+    "serve",
+    "pgvector",
+)
+
+
+def described(name: str) -> str:
+    """The first line of a command's docstring, read without importing what it works with."""
+    text = files(__name__).joinpath(f"{name}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(text)) or "").split("\n", 1)[0]

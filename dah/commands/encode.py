@@ -1,10 +1,12 @@
-"""Turn images into codes and predicted categories."""
+"""Turn images into codes and predicted categories; goes on if stopped."""
 
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 from tqdm import tqdm
 
+from dah.commands.arguments import DEVICE, DEVICES, IMAGES, MODEL
 from dah.encoder.encoder import load_encoder
 from dah.encoder.inputs import origins
 from dah.encoder.shards import alone, already_done, encode_rest, finish, header_of
@@ -12,6 +14,20 @@ from dah.files.tables import SKIPPED, write_table
 from dah.images.contents import NO_IMAGE
 from dah.images.named import note, notes
 from dah.printable import as_cell
+
+
+def arguments(command: ArgumentParser) -> None:
+    """What it takes."""
+    command.add_argument("model", type=Path, metavar="MODEL", help=MODEL)
+    command.add_argument("images", nargs="+", metavar="IMAGES", help=IMAGES)
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="CODES.h5", help="a new file, or to go on"
+    )
+    command.add_argument("--device", choices=DEVICES, default="auto", help=DEVICE)
+    command.add_argument(
+        "--outputs", action="store_true",
+        help="keep the real outputs too, by which search orders equally distant images",
+    )  # fmt: skip
 
 
 def run(model: Path, images: list[str], out: Path, device: str, outputs: bool = False) -> None:

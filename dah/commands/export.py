@@ -1,11 +1,29 @@
-"""Make one self-contained file of a trained network."""
+"""Make one self-contained file of a trained network: .pt or .onnx."""
 
+from argparse import ArgumentParser
 from pathlib import Path
 
+from dah.commands.arguments import MODEL
 from dah.encoder.encoder import load_parts
 from dah.encoder.file import write_encoder
 from dah.encoder.trained import Folders, gather
 from dah.errors import UserError
+
+
+def arguments(command: ArgumentParser) -> None:
+    """What it takes."""
+    command.add_argument("model", type=Path, metavar="MODEL", help=MODEL)
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="FILE", help="ends in .pt or .onnx"
+    )
+    folders = "where the network does not lie in data/models: "
+    command.add_argument(
+        "--codes", type=Path, metavar="FILE", help=folders + "its codes, data/codes/.../dah.h5"
+    )
+    command.add_argument(
+        "--lists", type=Path, metavar="FOLDER", help=folders + "its lists, data/tasks/<task>"
+    )
+    command.add_argument("--images", type=Path, metavar="FOLDER", help=folders + "data/images")
 
 
 def run(

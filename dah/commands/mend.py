@@ -1,7 +1,8 @@
-"""Mend what a killed DVC left cut off: it overwrites two of its files in place."""
+"""Restore or delete files of DVC's own that a kill cut off."""
 
 import json
 import subprocess
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,10 @@ READERS: dict[Path, Callable[[str], Any]] = {  # as DVC reads them
     RWLOCK: lambda text: SCHEMA(json.loads(text)),
 }
 CONFLICT = b"<<<<<<< "
+
+
+def arguments(_: ArgumentParser) -> None:
+    """It takes none."""
 
 
 def run() -> None:

@@ -1,10 +1,13 @@
 """Find the images of an index that are nearest to other images."""
 
 import sys
+from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from dah.commands.arguments import DEVICE, DEVICES, IMAGES, INDEX, PICTURES, whole
 from dah.encoder.encoder import Encoded, Encoder, load_encoder
 from dah.encoder.imagecodes import Header
 from dah.encoder.inputs import origins
@@ -17,6 +20,25 @@ from dah.search.kinds import faiss
 from dah.search.results import contact_sheet, json_lines, results, table
 
 NEAREST = 10
+
+
+def arguments(command: ArgumentParser) -> None:
+    """What it takes."""
+    command.add_argument("index", type=Path, metavar="INDEX", help=INDEX)
+    command.add_argument("queries", nargs="+", metavar="QUERY", help=IMAGES)
+    command.add_argument("-k", type=partial(whole, 1), help="how many; 10 without --radius")
+    command.add_argument("--radius", type=partial(whole, 0), help="largest Hamming distance")
+    command.add_argument(
+        "--effort", type=partial(whole, 1), help="ivf: cells searched; hnsw: candidates kept;"
+        " multihash: bits that may differ"
+    )  # fmt: skip
+    command.add_argument("--model", type=Path, help="the model, where it was moved since encode")
+    command.add_argument("--json", action="store_true", help="JSON lines instead of a table")
+    command.add_argument("--sheet", type=Path, metavar="PAGE.html", help="pictures as a page too")
+    command.add_argument(
+        "--pictures", action="append", default=[], type=Path, metavar="FOLDER", help=PICTURES
+    )
+    command.add_argument("--device", choices=DEVICES, default="auto", help=DEVICE)
 
 
 def run(

@@ -1,14 +1,32 @@
 """Show codes, categories and nearest images on a local web page."""
 
+from argparse import ArgumentParser
 from pathlib import Path
 from socket import gethostname
 
+from dah.commands.arguments import DEVICE, DEVICES, INDEX, MODEL, PICTURES, host_name, port
 from dah.encoder.encoder import load_encoder
 from dah.encoder.shards import header_of
 from dah.errors import UserError
 from dah.images.named import named_now
 from dah.search.index import open_index
 from dah.search.kinds import faiss
+
+
+def arguments(command: ArgumentParser) -> None:
+    """What it takes."""
+    command.add_argument("model", type=Path, metavar="MODEL", help=MODEL)
+    command.add_argument("indexes", nargs="+", type=Path, metavar="INDEX", help=INDEX)
+    command.add_argument("--host", default="127.0.0.1", help="default: this machine alone")
+    command.add_argument("--port", type=port, default=8000, help="default: 8000")
+    command.add_argument(
+        "--allow-host", action="append", default=[], type=host_name, metavar="NAME",
+        help="a name under which a reverse proxy reaches this server; again for more",
+    )  # fmt: skip
+    command.add_argument(
+        "--pictures", action="append", default=[], type=Path, metavar="FOLDER", help=PICTURES
+    )
+    command.add_argument("--device", choices=DEVICES, default="auto", help=DEVICE)
 
 
 def run(

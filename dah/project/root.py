@@ -1,10 +1,16 @@
 """Where the project is that a command works on: the clone that the working folder lies in."""
 
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 from dah.errors import UserError
 
-PARAMS = "params.yaml"
+DATA = Path("data")
+METRICS = Path("metrics")
+PARAMS = Path("params.yaml")
+PRESETS = Path("presets")
+SCHEMA = Path("params.schema.json")
 
 
 def project_root(folder: Path) -> Path:
@@ -19,3 +25,10 @@ def project_root(folder: Path) -> Path:
         f"{folder}: expected a clone of the project, found no {PARAMS} in this folder nor above it;"
         " change to the folder of the clone"
     )
+
+
+@contextmanager
+def at_root() -> Iterator[None]:
+    """In the block, or the function that it decorates, the project's root is the working folder."""
+    with chdir(project_root(Path.cwd())):
+        yield

@@ -26,7 +26,8 @@ from dah.compute.distributed import (
     shared_over_processes,
     shares,
 )
-from dah.deep.methods import Batch, terms_of
+from dah.deep import methods
+from dah.deep.methods import Batch
 from dah.deep.training import Training, exchanged, fit
 from dah.encoding.outputs import activations
 from dah.errors import UserError
@@ -86,7 +87,7 @@ def gradients(dtype):
     batch = torch.rand(18, 3, 8, 8, generator=torch.Generator().manual_seed(1)).to(dtype)
     outputs = exchanged(forward(batch[own_share(18)]), 18)
     sides = outputs.rows(slice(9)), outputs.rows(slice(9, None))
-    terms = terms_of("dah", Batch(*sides, torch.arange(9) % 3, 3), DEFAULT.dah, DEFAULT.softmax)
+    terms = methods.dah(Batch(*sides, torch.arange(9) % 3, 3), DEFAULT.dah, DEFAULT.softmax)
     sum(terms.values()).backward()
     return {name: parameter.grad for name, parameter in net.named_parameters()}
 
