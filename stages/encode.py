@@ -16,6 +16,7 @@ from dah.files.artifacts import write_codes
 from dah.files.tables import write_json
 from dah.networks.checkpoints import load_network
 from dah.params import Params
+from dah.shallow.domains import held_out_log_odds
 from dah.tasks.inputs import read_inputs
 from dah.tasks.lists import read_lists
 from stages.processes import run_shared
@@ -40,10 +41,11 @@ def main(params: Params, given: Namespace) -> None:
         encoder, view = network.learner(finetune), plain_view(finetune, size)
         source, target, mixed = (activations(encoder, side, view) for side in sides)
         if is_first():
-            codes = codes_of(source, target, lists, network, sharpness, given.seed, mixed)
+            odds = held_out_log_odds(source.fc7, target.fc7, given.seed)
+            codes = codes_of(source, target, lists, network, sharpness, given.seed, odds, mixed)
             write_codes(given.out / f"{method}.h5", codes)
             figures[method] = validation_figures(
-                codes, source, target, lists.source_labels, sharpness, given.seed
+                codes, source, lists.source_labels, sharpness, odds
             )
     if is_first():
         write_json(given.validation, by_figure(figures))

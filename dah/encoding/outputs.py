@@ -82,13 +82,14 @@ def codes_of(
     network: Network,
     sharpness: float,
     seed: int,
+    log_odds: np.ndarray | None,
     mixed: Activations | None = None,
 ) -> Codes:
     """What is exported of a trained network: codes and probabilities by eq. 6, or a softmax's.
 
-    Activations of both domains in the order of `lists`; `seed` is that of ``domain_error``'s folds
-    and of the ``partners`` that the target's images are mixed with. `mixed`: activations of these
-    ``mixtures``, without which the probabilities cannot be calibrated.
+    Activations of both domains in the order of `lists`, and what ``held_out_log_odds`` makes of
+    them; `seed` is that of the ``partners`` that the target's images are mixed with. `mixed`:
+    activations of these ``mixtures``, without which the probabilities cannot be calibrated.
     """
     ys, categories = lists.source_labels, len(lists.categories)
     softmax, bits = network.shape["softmax"], network.shape["outputs"]
@@ -115,7 +116,7 @@ def codes_of(
         target_ids=lists.target_ids,
         probabilities=shares,
         probabilities_real=real,
-        domain_error=domain_error(source.fc7, target.fc7, seed),
+        domain_error=None if log_odds is None else domain_error(log_odds, len(ys)),
         components_source=components[: len(source.fc7)],
         components_target=components[len(source.fc7) :],
         temperature=None

@@ -5,11 +5,10 @@ y the source's labels, s source, t target. Every validator is a number for one r
 """
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from dah.encoding.outputs import Activations
 from dah.files.artifacts import Codes
-from dah.shallow.domains import FOLDS, domain_classifier
+from dah.shallow.domains import domain_odds
 
 ROWS_AT_ONCE = 1024
 TEMPERATURE = 0.05  # of soft neighbourhood density (Saito et al. 2021)
@@ -75,23 +74,6 @@ def embedded_risk(weights: np.ndarray, losses: np.ndarray) -> float:
     return float(weighted.mean() + eta * (weights.mean() - 1))
 
 
-def domain_odds(fc7_source: np.ndarray, fc7_target: np.ndarray, seed: int) -> np.ndarray:
-    """How many times likelier in the target than in the source each source image is.
-
-    ``p(t | x) / p(s | x)``, float64 ``(n_s,)``, of the classifier and the folds of
-    ``domain_error``, which weighs the domains alike, each image by a classifier that has not seen
-    it. Within 1/n and n of the n images: so many tell no greater odds, and where a classifier tells
-    the domains apart without error, its own grow past any number. Features float ``(n, D)``.
-    You et al., ICML 2019, eq. 6.
-    """
-    X = np.concatenate([fc7_source, fc7_target]).astype(np.float64)
-    y = np.repeat([0, 1], [len(fc7_source), len(fc7_target)])
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    log_odds = cross_val_predict(domain_classifier(), X, y, cv=folds, method="decision_function")
-    most = np.log(len(y))
-    return np.exp(log_odds[: len(fc7_source)].clip(-most, most))
-
-
 def left_out_log_probabilities(
     u: np.ndarray, y: np.ndarray, sharpness: float, categories: int
 ) -> np.ndarray:
@@ -131,10 +113,9 @@ def log_softmax(scores: np.ndarray) -> np.ndarray:
 def validation_figures(
     codes: Codes,
     source: Activations,
-    target: Activations,
     labels: np.ndarray,
     sharpness: float,
-    seed: int,
+    log_odds: np.ndarray | None,
 ) -> dict[str, float]:
     """All validators of one exported run, by name, and what the network makes of its own source.
 
@@ -142,9 +123,9 @@ def validation_figures(
     ``neighbourhood_density`` of the target's probabilities from real outputs, ``embedded_risk`` of
     the source's negative log likelihoods, and ``source_accuracy`` in percent, which tells a network
     that confuses the domains because it has lost the categories. `labels` int64 ``(n_s,)`` are the
-    source's; rows as in `codes`; `seed` is that of the folds. Images that are the only ones of
-    their category tell nothing of the source. A method that does not classify has the domain error
-    alone; without it, there is no embedded risk either.
+    source's; rows as in `codes`; `log_odds` of ``held_out_log_odds``. Images that are the only ones
+    of their category tell nothing of the source. A method that does not classify has the domain
+    error alone; without odds, there is no embedded risk either.
     """
     figures = {} if codes.domain_error is None else {"domain_error": codes.domain_error}
     p = codes.probabilities_real
@@ -164,8 +145,8 @@ def validation_figures(
     if len(rows):
         right = log_p[rows].argmax(axis=1) == labels[rows]
         figures["source_accuracy"] = 100 * float(right.mean())
-        if codes.domain_error is not None:
-            weights = domain_odds(source.fc7, target.fc7, seed)[rows]
+        if log_odds is not None:
+            weights = domain_odds(log_odds, len(labels))[rows]
             figures["embedded_risk"] = embedded_risk(weights, -log_p[rows, labels[rows]])
     return figures
 

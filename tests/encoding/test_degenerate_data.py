@@ -26,6 +26,7 @@ from dah.networks.hashing import Network
 from dah.retrieval.precision import precision_recall
 from dah.shallow import adapt
 from dah.shallow.classifiers import linear_svm, nearest_neighbour
+from dah.shallow.domains import held_out_log_odds
 from dah.tasks.lists import Labels, Lists
 from dah.tasks.split import Domain, make_task
 
@@ -137,7 +138,8 @@ def deep(method, Xs, Xt, lists, labels, bits, per_category):
     given = [torch.from_numpy(X) for X in (Xs, Xt)]
     given.append(mixtures(given[1], partners(len(Xt), 0)))
     *sides, mixed = (activations(network.head, X, lambda x: x) for X in given)
-    codes = codes_of(*sides, lists, network, DEFAULT.dah.sharpness, 0, mixed)
+    odds = held_out_log_odds(*(side.fc7 for side in sides), 0)
+    codes = codes_of(*sides, lists, network, DEFAULT.dah.sharpness, 0, odds, mixed)
     assert codes.temperature is None or 1 <= codes.temperature <= 100
     assert finite([codes.probabilities, codes.probabilities_real])
     assert finite([codes.components_source, codes.components_target])

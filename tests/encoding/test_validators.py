@@ -13,7 +13,6 @@ from sklearn.preprocessing import StandardScaler
 from dah.encoding import validators
 from dah.encoding.outputs import Activations, probabilities
 from dah.encoding.validators import (
-    domain_odds,
     embedded_risk,
     entropy,
     information_maximisation,
@@ -23,7 +22,7 @@ from dah.encoding.validators import (
     validation_figures,
 )
 from dah.files.artifacts import Codes
-from dah.shallow.domains import domain_error
+from dah.shallow.domains import domain_classifier, domain_error, domain_odds, held_out_log_odds
 
 RNG = np.random.default_rng(0)
 
@@ -141,21 +140,22 @@ def test_domain_odds_equal_a_loop_over_folds():
         model.fit(scale.transform(X[train]), y[train])
         p = model.predict_proba(scale.transform(X[rest]))
         expected[rest] = p[:, 1] / p[:, 0]
-    assert_allclose(domain_odds(source, target, 3), expected[:40], rtol=1e-6)
+    assert_allclose(domain_odds(held_out_log_odds(source, target, 3), 40), expected[:40], rtol=1e-6)
 
 
 def test_domain_odds_agree_with_the_domain_error():
     """A source image is taken for the target's where its odds exceed one, and the reverse."""
     source, target = blobs(60, 60, 4, 0.5)
     y = np.repeat([0, 1], 60)
-    odds = domain_odds(source, target, 0)
-    model = validators.domain_classifier()
+    log_odds = held_out_log_odds(source, target, 0)
+    odds = domain_odds(log_odds, 60)
+    model = domain_classifier()
     wrong = np.empty(120, bool)
     X = np.concatenate([source, target])
     for train, rest in StratifiedKFold(5, shuffle=True, random_state=0).split(X, y):
         wrong[rest] = model.fit(X[train], y[train]).predict(X[rest]) != y[rest]
     assert_array_equal(odds > 1, wrong[:60])
-    assert_allclose(domain_error(source, target, 0), wrong.mean())
+    assert_allclose(domain_error(log_odds, 60), wrong.mean())
 
 
 def loop_left_out(u, y, categories):
@@ -231,8 +231,8 @@ def test_figures_are_the_validators_of_an_export(bits):
     """A hash method by eq. 6 without the image itself, a softmax by its own scores."""
     fc7, labels = blobs(30, 20, 3, 0.3), np.arange(30) % 3
     u = [RNG.uniform(-1, 1, (n, bits or 3)).astype(np.float32) for n in (30, 20)]
-    codes, source, target = export(bits, *u, labels, 3, fc7)
-    figures = validation_figures(codes, source, target, labels, 10.0, seed=1)
+    codes, source, _ = export(bits, *u, labels, 3, fc7)
+    figures = validation_figures(codes, source, labels, 10.0, held_out_log_odds(*fc7, 1))
     p = codes.probabilities_real
     log_p = left_out_log_probabilities(u[0], labels, 10.0, 3) if bits else log_softmax(u[0])
     loss = [-log_p[i, labels[i]] for i in range(30)]
@@ -243,7 +243,7 @@ def test_figures_are_the_validators_of_an_export(bits):
         "information_maximisation": information_maximisation(p),
         "neighbourhood_density": neighbourhood_density(p),
         "source_accuracy": 100 * sum(right) / 30,
-        "embedded_risk": embedded_risk(domain_odds(*fc7, 1), np.array(loss)),
+        "embedded_risk": embedded_risk(domain_odds(held_out_log_odds(*fc7, 1), 30), np.array(loss)),
     }
     assert figures.keys() == expected.keys()
     assert_allclose(list(figures.values()), list(expected.values()))
@@ -253,21 +253,20 @@ def test_figures_of_single_images_leave_the_source_out():
     """Categories of one image each: nothing to compare them with, and nothing infinite."""
     fc7, labels = blobs(6, 6, 2, 0.0), np.arange(6)
     u = [RNG.uniform(-1, 1, (6, 8)).astype(np.float32) for _ in range(2)]
-    figures = validation_figures(*export(8, *u, labels, 6, fc7), labels, 10.0, seed=0)
+    log_odds = held_out_log_odds(*fc7, 0)
+    figures = validation_figures(*export(8, *u, labels, 6, fc7)[:2], labels, 10.0, log_odds)
     assert "source_accuracy" not in figures
     labels = np.array([0, 0, 0, 1, 1, 2])
-    figures = validation_figures(*export(8, *u, labels, 3, fc7), labels, 10.0, seed=0)
+    figures = validation_figures(*export(8, *u, labels, 3, fc7)[:2], labels, 10.0, log_odds)
     assert np.isfinite(list(figures.values())).all()
 
 
 def test_a_method_that_does_not_classify_has_the_domain_error():
     """No probabilities, no validator of them."""
     fc7, u = blobs(6, 6, 2, 0.0), np.ones((6, 8), np.float32)
-    codes, source, target = export(8, u, u, np.zeros(6, int), 1, fc7)
+    codes, source, _ = export(8, u, u, np.zeros(6, int), 1, fc7)
     bare = replace(codes, probabilities_real=None)
-    assert validation_figures(bare, source, target, np.zeros(6, int), 10.0, 0) == {
-        "domain_error": 0.25
-    }
+    assert validation_figures(bare, source, np.zeros(6, int), 10.0, None) == {"domain_error": 0.25}
 
 
 def test_without_a_domain_error_there_is_no_embedded_risk():
@@ -275,6 +274,6 @@ def test_without_a_domain_error_there_is_no_embedded_risk():
     fc7, u = blobs(6, 3, 2, 0.0), [np.ones((n, 8), np.float32) for n in (6, 3)]
     labels = np.array([0, 0, 0, 1, 1, 1])
     codes, *sides = export(8, *u, labels, 2, fc7)
-    figures = validation_figures(replace(codes, domain_error=None), *sides, labels, 10.0, seed=0)
+    figures = validation_figures(replace(codes, domain_error=None), sides[0], labels, 10.0, None)
     assert {"source_accuracy", "entropy"} <= figures.keys()
     assert not {"embedded_risk", "domain_error"} & figures.keys()

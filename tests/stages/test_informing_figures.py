@@ -9,14 +9,14 @@ import pytest
 from numpy.testing import assert_allclose
 
 from dah.encoding.outputs import Activations, principal_components, probabilities
-from dah.encoding.validators import domain_odds, embedded_risk, validation_figures
+from dah.encoding.validators import embedded_risk, validation_figures
 from dah.evaluation.figures import LEFT_OUT, by_figure, deviations, left_out, means
 from dah.evaluation.illustrations import domain_points
 from dah.evaluation.targets import code_figures
 from dah.files.artifacts import Codes
 from dah.files.tables import write_json
 from dah.report.tables import column_of, text_tables
-from dah.shallow.domains import domain_error
+from dah.shallow.domains import domain_error, domain_odds, held_out_log_odds
 from dah.tasks.lists import Labels
 
 RNG = np.random.default_rng(0)
@@ -55,7 +55,8 @@ def export(u_source, u_target, fc7, labels, sharpness):
     p = probabilities(u_target, u_source, labels, sharpness, 4)
     packed = [np.packbits(u >= 0, axis=1) for u in (u_source, u_target)]
     names = [[f"{side}{i}" for i in range(len(x))] for side, x in zip("st", fc7, strict=True)]
-    error = domain_error(*fc7, 0)
+    log_odds = held_out_log_odds(*fc7, 0)
+    error = None if log_odds is None else domain_error(log_odds, len(fc7[0]))
     return Codes(16, packed[0], names[0], packed[1], names[1], p, p, error)
 
 
@@ -67,8 +68,10 @@ def test_figures_of_extreme_runs_are_finite(domains, outputs, sharpness):
     fc7, labels = DOMAINS[domains], np.arange(40) % 4
     u = [OUTPUTS[outputs](40) for _ in fc7]
     codes = export(*u, fc7, labels, sharpness)
-    sides = (Activations(*pair) for pair in zip(fc7, u, strict=True))
-    figures = validation_figures(codes, *sides, labels, sharpness, 0) | code_figures(codes)
+    source = Activations(fc7[0], u[0])
+    figures = validation_figures(
+        codes, source, labels, sharpness, held_out_log_odds(*fc7, 0)
+    ) | code_figures(codes)
     assert {"domain_error", "embedded_risk", "entropy", "collisions"} <= figures.keys()
     assert abs(figures["embedded_risk"]) < 80 * 2 * sharpness + 10
     assert LEFT_OUT not in by_figure({"dah": figures})
@@ -103,7 +106,7 @@ def test_a_map_of_one_point_and_an_outlier_is_left_out():
 
 def test_odds_are_bounded_by_the_number_of_images():
     """Eighty images tell no odds above 80, however sure the classifier is of them."""
-    odds = domain_odds(*far(1e15), 0)
+    odds = domain_odds(held_out_log_odds(*far(1e15), 0), 40)
     assert_allclose(odds.max(), 80, rtol=1e-12)
     assert odds.min() >= 1 / 80
     assert math.isfinite(embedded_risk(odds, np.ones(40)))
