@@ -128,14 +128,14 @@ def test_what_there_is_is_shown(run):
         "<h3>Predictions of dah",
         "<h3>Nearest images by the codes of dah",
         "<h3>Map of fc7, dah",
-        "<h2>Source accuracy",
-        "<h2>Soft neighbourhood density",
-        "<h2>Domain error",
-        "<h2>Out of reach",
+        "<summary>Source accuracy",
+        "<summary>Soft neighbourhood density",
+        "<summary>Domain error",
+        "<summary>Out of reach",
     ):
         assert part in page, part
     assert "Mean average precision" not in page
-    assert page.count("<figure class=plain>") > IMAGES
+    assert page.count('<figure class="plain">') > IMAGES
     figures = json.loads((run / "metrics.json").read_text())
     assert set(figures["domain_error"]) == {"dah", "dan"}
     assert not {"accuracy", "map", "calibration_error"} & figures.keys()
