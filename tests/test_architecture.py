@@ -18,6 +18,7 @@ MAY = {
     "names": "",
     "printable": "",
     "process": "",
+    "templates": "printable",
     "params": "names errors",
     "files": "errors",
     "retrieval": "",
@@ -31,10 +32,10 @@ MAY = {
     "encoding": "deep compute networks tasks shallow retrieval files linalg errors",
     "evaluation": "encoding tasks shallow retrieval files linalg",
     "encoder": "encoding compute networks images tasks retrieval files printable errors",
-    "report": "evaluation retrieval files params printable machine names",
+    "report": "evaluation retrieval files params templates printable machine names",
     "project": "files params machine errors",
     "experiments": "report project files params machine errors",
-    "search": "encoder images retrieval files printable errors",
+    "search": "encoder images retrieval files templates printable errors",
     "web": "search encoder images retrieval printable errors",
 }
 

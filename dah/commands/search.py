@@ -17,7 +17,8 @@ from dah.images.named import named_now, noted
 from dah.printable import printable
 from dah.search.index import open_index, search
 from dah.search.kinds import faiss
-from dah.search.results import contact_sheet, json_lines, results, table
+from dah.search.results import json_lines, results, table
+from dah.search.sheet import contact_sheet
 
 NEAREST = 10
 

@@ -1,18 +1,17 @@
 """What the report draws of each task: curves, neighbours, predictions, maps and confusion."""
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from PIL import Image
 
 from dah.evaluation.confusion import Confusion, category_accuracy
 from dah.report.plots import CONFUSED, confusion_map, domain_map, precision_recall_curves
 from dah.report.tables import ABSENT
 from dah.retrieval.reach import named
+from dah.templates import inside
 
 THUMBNAIL = 96
 CELLS = ("true", "predicted", "images")
@@ -117,5 +116,4 @@ def _jpeg(pixels: np.ndarray) -> bytes:
 
 def picture(title: str, data: bytes, form: str = "png") -> dict[str, Any]:
     """A picture inside the page."""
-    text = base64.b64encode(data).decode()
-    return {"title": title, "source": Markup(f"data:image/{form};base64,{text}")}
+    return {"title": title, "source": inside(data, form)}

@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dah.evaluation.figures import DomainFigures
-from dah.printable import printable
 from dah.report.gallery import Images, of_task, picture
 from dah.report.overview import HEADLINE, NAMES, headline_figures, overview
 from dah.report.plots import a_distance_bars
@@ -23,21 +21,9 @@ from dah.report.tables import (
     published_table,
     shown,
 )
+from dah.templates import templates
 
-
-def as_written(value: Any) -> Any:
-    """A text in one line of valid Unicode, which the template then escapes; other values as is."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-TEMPLATES = Environment(
-    loader=PackageLoader("dah.report", ""),
-    autoescape=True,
-    finalize=as_written,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+TEMPLATES = templates("dah.report")
 
 
 def page(

@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazily(
         ],
         "kinds": ["EFFORT", "build", "faiss", "read", "write"],
         "pgvector": ["load"],
-        "results": ["contact_sheet", "json_lines", "results", "table"],
+        "results": ["json_lines", "results", "table"],
+        "sheet": ["contact_sheet"],
     },
 )

@@ -1,49 +1,16 @@
-"""What a search found, image by image, and how it is told: a table, JSON lines, a page."""
+"""What a search found, image by image, and how it is told: a table, JSON lines."""
 
-import base64
 import json
 from collections.abc import Iterator, Sequence
-from html import escape
 from pathlib import Path
-from string import Template
 from typing import NamedTuple
 
 import numpy as np
 
 from dah.encoder.encoder import Encoded
-from dah.images.thumbnails import thumbnail_of
-from dah.printable import as_cell, printable
+from dah.printable import as_cell
 from dah.retrieval.reach import named
 from dah.search.index import Found, ImageIndex, images_at
-
-PAGE = Template("""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<title>Search by hash codes</title>
-<style>
-:root { color-scheme: light dark; --text: #222; --faint: #5a5a5a; --ground: #fff; --line: #ddd;
-  --empty: #eee; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #e6e6e6; --faint: #a8a8a8; --ground: #161616; --line: #444; --empty: #333; }
-}
-body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; color: var(--text);
-  background: var(--ground); }
-section { display: grid; grid-template-columns: 144px 1fr; gap: 1rem; padding: 0.8rem 0;
-  border-bottom: 1px solid var(--line); }
-section > div { display: flex; flex-wrap: wrap; gap: 0.6rem; }
-figure { margin: 0; width: 128px; overflow-wrap: anywhere; }
-section > figure { font-weight: bold; }
-img, .absent { width: 128px; height: 128px; background: var(--empty); display: block; }
-small { color: var(--faint); display: block; font-weight: normal; }
-@media (max-width: 30rem) { body { margin: 1rem; } section { grid-template-columns: 1fr; } }
-</style>
-<h1>Search by hash codes</h1>
-<p>$about
-$sections
-</html>
-""")
 
 
 class Neighbour(NamedTuple):
@@ -147,35 +114,3 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:  # bytes of a file's name that are no UTF-8
         return False
     return True
-
-
-def contact_sheet(index: ImageIndex, found: Sequence[Result], folders: Sequence[Path]) -> str:
-    """A page that opens without a network: each query and its neighbours, pictures inside.
-
-    Pictures that lie elsewhere than in `folders` are left out.
-    """
-
-    def figure(of: Result | Neighbour, what: str) -> str:
-        picture = thumbnail_of(of.origin, of.name, folders)
-        return _figure(picture, of.name, what, named(of.category, of.far), of.probability)
-
-    sections = []
-    for result in found:
-        query = figure(result, "query")
-        near = "".join(figure(n, f"distance {n.distance}") for n in result.neighbours)
-        sections.append(f"<section>{query}<div>{near}</div></section>")
-    number = "probabilities" if index.header.calibrated else "scores, not calibrated"
-    about = escape(f"{index.count} images, {index.header.bits} bits, {index.kind}; {number}")
-    return PAGE.substitute(about=about, sections="\n".join(sections))
-
-
-def _figure(picture: bytes | None, name: str, what: str, category: str, probability: float) -> str:
-    title = escape(printable(name))
-    image = '<div class="absent"></div>'
-    if picture is not None:
-        data = base64.b64encode(picture).decode()
-        image = f'<img alt="{title}" src="data:image/jpeg;base64,{data}">'
-    file = escape(printable(name.rpartition("/")[2]))
-    told = escape(printable(category))
-    text = f"{file}<small>{told} {probability:.2f}</small><small>{escape(what)}</small>"
-    return f'<figure title="{title}">{image}{text}</figure>'

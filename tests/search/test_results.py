@@ -12,7 +12,8 @@ from test_search import write
 from dah.encoder.encoder import Encoded
 from dah.encoder.imagecodes import Header, Rows, writing
 from dah.search.index import build_index, search
-from dah.search.results import contact_sheet, json_lines, results, table
+from dah.search.results import json_lines, results, table
+from dah.search.sheet import contact_sheet
 
 pytest.importorskip("faiss", reason="faiss is not installed: pip install faiss-cpu")
 
