@@ -2,7 +2,7 @@
 
 Without arguments: random features of a power-law spectrum at the sizes below, a process each, on
 the small size the dense textbook formulas and skada beside ours; then the exponents of n and d.
-`surf` times the 12 pairs of Office-Caltech (see tests/test_surf.py), nearest neighbours included.
+`surf` times the 12 pairs of Office-Caltech (tests/shallow/test_surf.py), neighbours included.
 Ratios are of CPU time, which other load stretches less than the clock, to `gram`: both sets times
 their own transpose, on the smaller side. No covariance or kernel method does without either that
 product or several passes over the data, so it is the limit that a solver is measured by. Set

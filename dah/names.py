@@ -30,4 +30,5 @@ UNSUPERVISED = {  # and their functions in dah.hashing
     "ba": "binary_autoencoder",
     "bdnn": "binary_network",
 }
+SHALLOW = ("none", "gfk", "tca", "coral", "jda")  # as stages/adapt.py computes them
 ORACLES = ("suh",)  # learn from target labels: upper bounds, not results

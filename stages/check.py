@@ -22,10 +22,10 @@ from dah.project.leftovers import (
     remove,
     stages_of,
 )
+from dah.project.root import METRICS
 from dah.project.storage import Storage
 from stages.command import COST, run
 
-METRICS = COST.parent
 KNOWN = {name: layout.images for name, layout in LAYOUTS.items() if layout} | {"digits": DOMAINS}
 
 

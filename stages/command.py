@@ -12,9 +12,9 @@ from dah.errors import UserError
 from dah.files.artifacts import unwritable
 from dah.params import Params
 from dah.project.costs import record_cost
+from dah.project.root import METRICS, PARAMS
 
-PARAMS = Path("params.yaml")
-COST = Path("metrics/cost.json")
+COST = METRICS / "cost.json"
 KINDS = {"--domain": str, "--task": str, "--method": str, "--seed": int}
 
 

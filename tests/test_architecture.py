@@ -33,7 +33,7 @@ MAY = {
     "evaluation": "encoding tasks shallow retrieval files linalg",
     "encoder": "encoding compute networks images tasks retrieval files printable errors",
     "report": "evaluation retrieval files params templates printable machine names",
-    "project": "files params machine errors",
+    "project": "files params names machine errors",
     "experiments": "report project files params machine errors",
     "search": "encoder images retrieval files templates printable errors",
     "web": "search encoder images retrieval printable errors",

@@ -1,7 +1,7 @@
 """What ``dah`` and ``python -m dah`` do: a module for each command, imported when it is asked for.
 
 Its docstring's first line describes it, ``arguments`` adds what it takes to a parser, ``run`` does
-it. May import everything.
+it. ``NAMES`` lists them in the order of ``--help``; ``dah.commands.arguments`` is none of them.
 """
 
 import ast

@@ -1,7 +1,4 @@
-"""Where and how networks see images: devices, processes that share a batch, views, inference.
-
-May import networks, params and errors.
-"""
+"""Where and how networks see images: devices, processes that share a batch, views, inference."""
 
 from dah.exports import lazily
 

@@ -1,7 +1,4 @@
-"""The deep methods: losses, terms, batches, the one training loop, which goes on after a kill.
-
-May import compute, networks, files, params and errors.
-"""
+"""The deep methods: losses, terms, batches, the one training loop, which goes on after a kill."""
 
 from dah.exports import lazily
 

@@ -1,14 +1,11 @@
-"""One's own images to codes: an encoder, its file, its exports, and files of codes.
-
-May import encoding, compute, networks, images, tasks, retrieval, files and ``dah.printable``.
-"""
+"""One's own images to codes: an encoder, its file, its exports, and files of codes."""
 
 from dah.exports import lazily
 
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "encoder": ["BATCH", "Encoded", "Encoder", "assemble", "load_encoder", "load_parts"],
+        "encoder": ["Encoded", "Encoder", "assemble", "load_encoder", "load_parts"],
         "file": ["EncoderParts", "read_encoder", "write_encoder"],
         "imagecodes": [
             "Header",

@@ -1,7 +1,4 @@
-"""From trained networks to codes and probabilities, and what they tell without target labels.
-
-May import deep, compute, networks, tasks, shallow, retrieval, files and ``dah.linalg``.
-"""
+"""From trained networks to codes and probabilities, and what they tell without target labels."""
 
 from dah.exports import lazily
 

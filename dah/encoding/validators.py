@@ -119,7 +119,7 @@ def validation_figures(
 ) -> dict[str, float]:
     """All validators of one exported run, by name, and what the network makes of its own source.
 
-    ``domain_error`` (``dah.encoding.outputs``), ``entropy``, ``information_maximisation`` and
+    ``domain_error`` (``dah.shallow.domains``), ``entropy``, ``information_maximisation`` and
     ``neighbourhood_density`` of the target's probabilities from real outputs, ``embedded_risk`` of
     the source's negative log likelihoods, and ``source_accuracy`` in percent, which tells a network
     that confuses the domains because it has lost the categories. `labels` int64 ``(n_s,)`` are the

@@ -1,7 +1,4 @@
-"""Figures of a task against its truth, their means over seeds, and what is drawn of them.
-
-May import tasks, shallow, retrieval, files and ``dah.linalg``.
-"""
+"""Figures of a task against its truth, their means over seeds, and what is drawn of them."""
 
 from dah.exports import lazily
 

@@ -1,7 +1,4 @@
-"""DVC's experiments side by side, and a choice among them without target labels.
-
-May import report, files, params and errors.
-"""
+"""DVC's experiments side by side, and a choice among them without target labels."""
 
 from dah.exports import lazily
 

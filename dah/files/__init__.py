@@ -1,7 +1,4 @@
-"""HDF5, tables, tensors and locks: written whole or not at all, read with suspicion.
-
-May import ``dah.errors`` alone.
-"""
+"""HDF5, tables, tensors and locks: written whole or not at all, read with suspicion."""
 
 from dah.exports import lazily
 

@@ -1,7 +1,4 @@
-"""From archives, folders and downloads to squares of pixels; the digits and letters made here.
-
-May import files, errors and ``dah.printable``.
-"""
+"""From archives, folders and downloads to squares of pixels; the digits and letters made here."""
 
 from dah.exports import lazily
 
@@ -12,10 +9,9 @@ __getattr__, __dir__, __all__ = lazily(
         "contents": ["NO_IMAGE"],
         "decode": ["DAMAGE", "Picture", "decode", "decode_all"],
         "digits": ["DOMAINS"],
-        "download": ["check_digest"],
         "fetch": ["LAYOUTS", "obtain"],
         "folders": ["read_file"],
-        "formats": ["AVIF", "FORMATS", "HEAD", "lacking"],
+        "formats": ["FORMATS", "HEAD", "lacking"],
         "identity": ["opaque_ids", "shuffled"],
         "letters": ["draw_letters"],
         "members": ["passed_over"],

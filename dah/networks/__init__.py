@@ -1,7 +1,4 @@
-"""Trunks and their weights, the hash head, DANN's critic, folding, networks in files.
-
-May import files and errors.
-"""
+"""Trunks and their weights, the hash head, DANN's critic, folding, networks in files."""
 
 from dah.exports import lazily
 

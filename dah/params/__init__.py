@@ -1,6 +1,6 @@
 """The parameters of a run: ``params.yaml``, read and checked once, frozen afterwards.
 
-Imports ``dah.errors`` alone. ``Params`` holds a section for each part of the pipeline.
+``Params`` holds a section for each part of the pipeline.
 """
 
 from dah.params.json_schema import defaults, json_schema, leaves

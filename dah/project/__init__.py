@@ -1,7 +1,4 @@
-"""The clone that a command or stage works on: its root, presets, outputs, what lies in their way.
-
-May import files, params and errors.
-"""
+"""The clone that a command or stage works on: its root, presets, outputs, what is in their way."""
 
 from dah.exports import lazily
 
@@ -18,7 +15,7 @@ __getattr__, __dir__, __all__ = lazily(
             "stages_of",
         ],
         "presets": ["apply_preset"],
-        "root": ["project_root"],
+        "root": ["DATA", "METRICS", "PARAMS", "PRESETS", "SCHEMA", "at_root", "project_root"],
         "storage": ["Storage"],
     },
 )

@@ -18,13 +18,8 @@ from dah.project.outputs import cleared, figures, outputs, overlapping, read_who
 from dah.project.storage import Storage
 
 RECORD = "made.json"
-NO_FILES = {
-    None,
-    "letters",
-    "train",
-    "imagenet",
-    "pretrained",
-}  # of dataset.path and backbone.weights
+# Values of dataset.path and backbone.weights that are no files.
+NO_FILES = {None, "letters", "train", "imagenet", "pretrained"}
 
 
 class Found(NamedTuple):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dah.files.omissions import OMITTED
+from dah.names import SHALLOW
 from dah.params import Params
 
 FOLDERS = (
@@ -19,7 +20,6 @@ FOLDERS = (
     "evaluation",
 )
 LISTS = ("categories", "source", "target")
-SHALLOW = ("none", "gfk", "tca", "coral", "jda")
 
 
 def outputs(params: Params) -> set[str]:

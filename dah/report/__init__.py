@@ -1,7 +1,4 @@
-"""What a run found, for people: tables, pictures, one page.
-
-May import evaluation, files, params and ``dah.printable``.
-"""
+"""What a run found, for people: tables, pictures, one page."""
 
 from dah.exports import lazily
 

@@ -1,7 +1,4 @@
-"""Indexes of codes: kinds, shards, results, and databases that hold codes.
-
-May import encoder, images, files, errors and ``dah.printable``.
-"""
+"""Indexes of codes: kinds, shards, results, and databases that hold codes."""
 
 from dah.exports import lazily
 
@@ -10,18 +7,14 @@ __getattr__, __dir__, __all__ = lazily(
     {
         "folders": ["State", "state_of"],
         "index": [
-            "CONTENTS",
-            "IMAGES",
             "ImageIndex",
-            "OUTPUTS",
             "SHARD",
             "build_index",
             "images_at",
             "open_index",
             "search",
-            "shard_path",
         ],
-        "kinds": ["EFFORT", "build", "faiss", "read", "write"],
+        "kinds": ["faiss"],
         "pgvector": ["load"],
         "results": ["json_lines", "results", "table"],
         "sheet": ["contact_sheet"],

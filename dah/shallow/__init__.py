@@ -1,7 +1,4 @@
-"""GFK, TCA, CORAL, JDA, the two classifiers, and the classifier of domains; rows are samples.
-
-May import ``dah.linalg`` alone.
-"""
+"""GFK, TCA, CORAL, JDA, the two classifiers, and the classifier of domains; rows are samples."""
 
 from dah.exports import lazily
 
@@ -10,6 +7,6 @@ __getattr__, __dir__, __all__ = lazily(
     {
         "adapt": ["coral", "gfk", "jda", "tca"],
         "classifiers": ["linear_svm", "nearest_neighbour"],
-        "domains": ["FOLDS", "a_distance", "domain_classifier", "domain_error"],
+        "domains": ["a_distance", "domain_error", "domain_odds", "held_out_log_odds"],
     },
 )

@@ -1,7 +1,4 @@
-"""An adaptation task: its lists, its split, its pictures and activations in memory.
-
-May import files and errors.
-"""
+"""An adaptation task: its lists, its split, its pictures and activations in memory."""
 
 from dah.exports import lazily
 

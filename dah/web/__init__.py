@@ -1,7 +1,4 @@
-"""The page of ``serve``: codes, categories and nearest images in a browser.
-
-May import search, encoder, images, errors and ``dah.printable``.
-"""
+"""The page of ``serve``: codes, categories and nearest images in a browser."""
 
 from dah.exports import lazily
 
