@@ -20,8 +20,8 @@ from dah.project.leftovers import (
     former_figures,
     refuse_loss,
     remove,
-    stages_of,
 )
+from dah.project.outputs import stages_of
 from dah.project.root import METRICS
 from dah.project.storage import Storage
 from stages.command import COST, run

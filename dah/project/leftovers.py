@@ -159,16 +159,3 @@ def _written_as(name: str) -> str:
 
 def _within(name: str, folders: set[str]) -> bool:
     return any(name.startswith(f"{folder}/") for folder in folders)
-
-
-def stages_of(params: Params) -> set[str]:
-    """The stages that these parameters make, as DVC names them."""
-    names = {"check", "fetch", "backbone", "describe", "report"}
-    names |= {f"{stage}@{domain}" for stage in ("resize", "features") for domain in params.domains}
-    for task in params.tasks:
-        names |= {f"{stage}@{task}" for stage in ("split", "adapt", "evaluate")}
-        for seed in params.train.seeds:
-            names |= {f"{stage}@{task}-{seed}" for stage in ("encode", "hash")}
-            names |= {f"train@{task}-{method}-{seed}" for method in params.methods}
-            names |= {f"oracle@{task}-{method}-{seed}" for method in params.oracles}
-    return names

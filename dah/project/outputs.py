@@ -53,6 +53,19 @@ def figures(params: Params) -> set[str]:
     return names
 
 
+def stages_of(params: Params) -> set[str]:
+    """The stages that these parameters make, as DVC names them."""
+    names = {"check", "fetch", "backbone", "describe", "report"}
+    names |= {f"{stage}@{domain}" for stage in ("resize", "features") for domain in params.domains}
+    for task in params.tasks:
+        names |= {f"{stage}@{task}" for stage in ("split", "adapt", "evaluate")}
+        for seed in params.train.seeds:
+            names |= {f"{stage}@{task}-{seed}" for stage in ("encode", "hash")}
+            names |= {f"train@{task}-{method}-{seed}" for method in params.methods}
+            names |= {f"oracle@{task}-{method}-{seed}" for method in params.oracles}
+    return names
+
+
 def code_kinds(params: Params) -> tuple[str, ...]:
     """The folders of a seed's codes."""
     return ("deep", "unsupervised", "oracle") if params.oracles else ("deep", "unsupervised")

@@ -18,10 +18,9 @@ from dah.project.leftovers import (
     read_record,
     refuse_loss,
     remove,
-    stages_of,
     survey,
 )
-from dah.project.outputs import figures
+from dah.project.outputs import figures, stages_of
 from dah.project.storage import Storage
 
 ROOT = Path(__file__).parents[2]

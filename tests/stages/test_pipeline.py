@@ -9,7 +9,7 @@ from clones import clone, run
 from ruamel.yaml import YAML
 
 from dah.params import Train, load
-from dah.project.leftovers import stages_of
+from dah.project.outputs import stages_of
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
