@@ -18,6 +18,7 @@ from stages.command import run
 
 
 def learn_letters(trunk: nn.Module, params: Params) -> None:
+    """Pretrain a trunk in place on printed letters, with a bar."""
     options = params.backbone
     pixels, labels = draw_letters(params.images.size, options.seed)
     images = centre_crop(torch.from_numpy(pixels), trunk.input_size)

@@ -30,6 +30,7 @@ KNOWN = {name: layout.images for name, layout in LAYOUTS.items() if layout} | {"
 
 
 def exists(path: str) -> bool:
+    """Whether there is a file or folder of that name."""
     try:
         return Path(path).expanduser().exists()
     except (OSError, RuntimeError):  # a name that is too long, a user who is not there

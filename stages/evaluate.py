@@ -38,6 +38,7 @@ def read_run(folder: Path, params: Params) -> tuple[dict[str, Codes], dict[str, 
 
 
 def shallow(path: Path, truth: Truth) -> dict[str, float]:
+    """The accuracies, in percent, of a shallow method's two classifiers."""
     table = read_table(path, PREDICTIONS)
     labels = truth.labels[rows_of(truth.ids, table["id"], path)]
     neighbour, svm = (as_integers(table[name], path) for name in PREDICTIONS[1:])

@@ -20,6 +20,7 @@ from stages.command import run
 
 
 def unreadable(archive: Path, failures: dict[str, str], images: int) -> UserError:
+    """What to say of images that cannot be read, by name and reason."""
     listed = "; ".join(f"{printable(name)}: {reason}" for name, reason in failures.items())
     return UserError(
         f"{archive}: {len(failures)} of {images} images cannot be read ({listed}); mend or remove"

@@ -12,6 +12,7 @@ from stages.command import run
 
 
 def read_domain(folder: Path, name: str) -> Domain:
+    """The images of a domain from its list of labels."""
     table = read_table(folder / f"{name}.csv", LABELS)
     return Domain(name, table["id"], table["category"])
 

@@ -47,6 +47,12 @@ def test_every_command_and_every_argument_of_it_is_described(name, capsys):
     )
 
 
+def test_every_module_of_commands_is_a_command():
+    """One that NAMES lacks would be there and not be found."""
+    found = {path.stem for path in (ROOT / "dah" / "commands").glob("*.py")}
+    assert found - {"__init__", "arguments"} == set(NAMES)
+
+
 def test_every_stage_says_what_it_does():
     """Its help is the docstring of its module."""
     for path in sorted((ROOT / "stages").glob("*.py")):
