@@ -18,7 +18,8 @@ def headline(columns: Sequence[Column]) -> str:
     """The best methods first, the oracles last; at most ``WIDEST`` characters wide.
 
     Where one table is wider there is one for each figure; where these are wide or long, the means
-    alone are shown. Empty where no target has labels. `columns`: the tasks, and their mean as the last one.
+    alone are shown. Empty where no target has labels. `columns`: the tasks, and their mean as the
+    last one.
     """
     if not any(figure in column.figures for column in columns for figure in HEADLINE):
         return ""
