@@ -34,7 +34,7 @@ from dah.compute.devices import choose_device, make_repeatable, use_precision
 from dah.evaluation.targets import target_figures
 from dah.files.artifacts import read_codes
 from dah.project.presets import apply_preset
-from dah.tasks.lists import read_labels
+from dah.tasks.lists import Labelled
 
 ROOT = Path(__file__).parents[1]
 LITE2 = "timm/tf_efficientnet_lite2"
@@ -206,7 +206,7 @@ class Pipeline:
         codes = read_codes(self.folder / f"data/codes/{place}/deep/dah.h5")
         data = self.folder / "data"
         truth = data / "truth" / f"{task}.csv"
-        labels = read_labels(data / "tasks" / task, truth, codes.source_ids, codes.target_ids)
+        labels = Labelled(data / "tasks" / task, truth).of(codes.source_ids, codes.target_ids)
         figures, _ = target_figures(codes, labels)
         kept = {name: figures[name] for name in ("accuracy", "map", "map_cross")}
         return {"task": task, "seed": seed, "train_s": trained, "encode_s": encoded, **kept}

@@ -8,8 +8,7 @@ import torch
 from dah.compute.devices import choose_device
 from dah.errors import UserError
 from dah.files.artifacts import replacing
-from dah.images.digits import DOMAINS
-from dah.images.fetch import LAYOUTS
+from dah.images.fetch import check_domains
 from dah.networks.build import build_trunk
 from dah.networks.weights import check_source
 from dah.params import Params
@@ -26,8 +25,6 @@ from dah.project.root import METRICS
 from dah.project.storage import Storage
 from stages.command import COST, run
 
-KNOWN = {name: layout.images for name, layout in LAYOUTS.items() if layout} | {"digits": DOMAINS}
-
 
 def exists(path: str) -> bool:
     """Whether there is a file or folder of that name."""
@@ -38,12 +35,8 @@ def exists(path: str) -> bool:
 
 
 def main(params: Params, given: Namespace) -> None:
-    path, known = params.dataset.path, KNOWN.get(params.dataset.name)
-    for domain in params.domains if known else ():
-        if domain not in known:
-            raise UserError(
-                f"domains: {params.dataset.name} has no {domain!r}; it has {', '.join(known)}"
-            )
+    path = params.dataset.path
+    check_domains(params.dataset.name, params.domains)
     if path is not None and not exists(path):
         raise UserError(f"dataset.path: there is no {path[:200]!r}; set it to an archive or folder")
     choose_device(params.train.device)

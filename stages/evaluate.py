@@ -21,7 +21,7 @@ from dah.files.tables import (
 )
 from dah.params import Params
 from dah.retrieval.precision import precision_recall
-from dah.tasks.lists import Truth, read_labels, read_lists, read_truth
+from dah.tasks.lists import Labelled, Truth
 from stages.command import run
 
 
@@ -46,7 +46,8 @@ def shallow(path: Path, truth: Truth) -> dict[str, float]:
 
 
 def main(params: Params, given: Namespace) -> None:
-    truth, categories = read_truth(given.truth), read_lists(given.lists).categories
+    labelled = Labelled(given.lists, given.truth)
+    truth, categories = labelled.truth, labelled.lists.categories
     seedless, curves, pictures, runs = {}, {}, {}, []
     omitted = read_omissions(given.predictions)
     if truth.known:
@@ -62,8 +63,7 @@ def main(params: Params, given: Namespace) -> None:
         omitted |= reasons
         for method, of in codes.items():
             figures[method], within = {}, None
-            ids = of.source_ids, of.target_ids
-            labels[method] = read_labels(given.lists, given.truth, *ids)
+            labels[method] = labelled.of(of.source_ids, of.target_ids)
             if truth.known:
                 figures[method], within = target_figures(of, labels[method])
             figures[method] |= code_figures(of)

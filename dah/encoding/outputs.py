@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dah.compute.distributed import gather, own_share
+from dah.compute.inference import batch_size
 from dah.deep.losses import category_log_probabilities
 from dah.encoding.calibration import mixture_temperature
 from dah.encoding.mixtures import partners
@@ -44,8 +45,10 @@ def activations(
     ``UserError`` where one is not finite: a code of it would be a guess.
     """
     network.eval()
+    side = getattr(network, "input_size", None)  # a head has none
+    size = BATCH if side is None else min(BATCH, batch_size(inputs.device, side))
     fc7, u = [], []
-    for batch in inputs[own_share(len(inputs))].split(BATCH):
+    for batch in inputs[own_share(len(inputs))].split(size):
         outputs = network(view(batch))
         fc7.append(outputs.layers[-2].float())
         u.append(outputs.u.float())

@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple
 from dah.errors import UserError
 from dah.files.artifacts import unwritable
 from dah.images.archives import read_members, write_tar
+from dah.images.digits import DOMAINS as DIGITS
 from dah.images.download import Progress, check_digest, download, record_digest
 from dah.images.formats import READ, named_image
 from dah.images.places import albums_as_flat, category_of, domain_and_member, plain
@@ -66,6 +67,15 @@ LAYOUTS: dict[str, Layout | None] = {
 }
 
 
+def check_domains(name: str, domains: Sequence[str]) -> None:
+    """Refuse, by ``UserError``, domains that a data set of published or made ones has not."""
+    layout = LAYOUTS.get(name)
+    known = DIGITS if name == "digits" else layout.images if layout else domains
+    for domain in domains:
+        if domain not in known:
+            raise UserError(f"domains: {name} has no {domain!r}; it has {', '.join(known)}")
+
+
 def obtain(
     name: str,
     source: Path | None,
@@ -93,13 +103,8 @@ def obtain(
     are not the published ones.
     """
     layout = LAYOUTS[name]
-    if layout is not None:
-        for domain in domains:
-            if domain not in layout.images:
-                raise UserError(
-                    f"domains: {name} has no {domain!r}; it has {', '.join(layout.images)}"
-                )
-    elif source is None:
+    check_domains(name, domains)
+    if layout is None and source is None:
         raise UserError(
             f"dataset.path is null, but dataset.name is {name!r}; set dataset.path to the archive"
             " or folder that holds <domain>/<category>/<image>"

@@ -65,6 +65,8 @@ def _told(mistake: Mapping[str, Any], content: Any) -> str:
     if kind == "literal_error":
         allowed = mistake["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
         return f"{key} must be one of {allowed}, found {found}"
+    if kind == "float_type" and type(mistake["input"]) is int:  # too large for a float
+        kind = "finite_number"
     return f"{key} must be {KINDS[kind].format(**mistake.get('ctx', {}))}, found {found}"
 
 

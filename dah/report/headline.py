@@ -3,34 +3,37 @@
 from collections.abc import Sequence
 
 from dah.names import DEEP
-from dah.report.overview import NAMES, Row, overview
+from dah.report.overview import HEADLINE, NAMES, Row, overview
 from dah.report.tables import Column, aligned
 
-FIGURES = ("accuracy", "map")  # the first ones of the overview
-WIDEST = 110  # characters of a line
+WIDEST = 125  # characters of a line
+LONGEST = 36  # lines
 LEGEND = """\
 accuracy: target images classified right, from codes or as the method's name says
-mAP: mean average precision of searches within the target, 1 is perfect; * the best of a column"""
+mAP: mean average precision of searches by target images, 1 is perfect, among the target's other
+images, or across domains among the source's; * the best of a column"""
 
 
 def headline(columns: Sequence[Column]) -> str:
     """The best methods first, the oracles last; at most ``WIDEST`` characters wide.
 
-    Where one table is wider there are two; where one of these is, the means alone are shown. Empty
-    where no target has labels. `columns`: the tasks, and their mean as the last one.
+    Where one table is wider there is one for each figure; where these are wide or long, the means
+    alone are shown. Empty where no target has labels. `columns`: the tasks, and their mean as the
+    last one.
     """
-    if not any(figure in column.figures for column in columns for figure in FIGURES):
+    if not any(figure in column.figures for column in columns for figure in HEADLINE):
         return ""
     for shown, together in ((columns, True), (columns, False), (columns[-1:], True)):
         text = _tables(shown, together)
-        if max(map(len, text.splitlines())) <= WIDEST:
+        lines = text.splitlines()
+        if max(map(len, lines)) <= WIDEST and len(lines) <= LONGEST:
             break
     return f"{text}\n\n{LEGEND}"
 
 
 def _tables(columns: Sequence[Column], together: bool) -> str:
     width = len(columns)
-    figures = [figure for figure in FIGURES if any(figure in c.figures for c in columns)]
+    figures = [figure for figure in HEADLINE if any(figure in c.figures for c in columns)]
     rows = sorted(overview(columns, ""), key=lambda row: _rank(row, width))
     ends = [len(figures) * width] if together else [(i + 1) * width for i in range(len(figures))]
     heads = [NAMES[figure] if i == 0 else "" for figure in figures for i in range(width)]

@@ -9,7 +9,7 @@ from dah.report.published import TABLES, published
 from dah.report.tables import ABSENT, PUBLISHED, Column, decimals, methods_of
 
 HEADLINE = ("accuracy", "map", "map_cross")
-NAMES = {"accuracy": "accuracy, %", "map": "mAP, target", "map_cross": "mAP, across domains"}
+NAMES = {"accuracy": "accuracy, %", "map": "mAP, target", "map_cross": "mAP, across"}
 SVM = "accuracy_svm"
 
 

@@ -7,12 +7,12 @@ __getattr__, __dir__, __all__ = lazily(
     {
         "inputs": ["read_fc7", "read_inputs"],
         "lists": [
+            "Labelled",
             "Labels",
             "Lists",
             "Task",
             "Truth",
             "oracle_lists",
-            "read_labels",
             "read_lists",
             "read_truth",
             "write_task",

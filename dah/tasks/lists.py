@@ -70,20 +70,31 @@ class Labels:
     is_query: np.ndarray
 
 
-def read_labels(lists: Path, truth: Path, source_ids: list[str], target_ids: list[str]) -> Labels:
-    """Labels of images given by their ids, from a task's lists and truth: for evaluation alone."""
-    known, hidden = read_lists(lists), read_truth(truth)
-    if (hidden.labels >= len(known.categories)).any():
-        raise UserError(
-            f"{truth}: expected labels below {len(known.categories)}, the number of categories in"
-            f" {lists}, found {hidden.labels.max()}; they belong to different runs, split again"
+class Labelled:
+    """A task's lists and truth, read once, for the labels of any of its images: for evaluation.
+
+    Raises ``UserError`` where the two belong to different runs.
+    """
+
+    def __init__(self, lists: Path, truth: Path) -> None:
+        self.places = lists / "source.csv", truth
+        self.lists, self.truth = read_lists(lists), read_truth(truth)
+        if (self.truth.labels >= len(self.lists.categories)).any():
+            raise UserError(
+                f"{truth}: expected labels below {len(self.lists.categories)}, the number of"
+                f" categories in {lists}, found {self.truth.labels.max()}; they belong to different"
+                " runs, split again"
+            )
+
+    def of(self, source_ids: list[str], target_ids: list[str]) -> Labels:
+        """The labels of images given by their ids; ``UserError`` for one that is not listed."""
+        source = rows_of(self.lists.source_ids, source_ids, self.places[0])
+        target = rows_of(self.truth.ids, target_ids, self.places[1])
+        return Labels(
+            source=self.lists.source_labels[source],
+            target=self.truth.labels[target],
+            is_query=self.truth.is_query[target],
         )
-    rows = rows_of(hidden.ids, target_ids, truth)
-    return Labels(
-        source=known.source_labels[rows_of(known.source_ids, source_ids, lists / "source.csv")],
-        target=hidden.labels[rows],
-        is_query=hidden.is_query[rows],
-    )
 
 
 def oracle_lists(lists: Lists, truth: Truth) -> Lists:

@@ -5,7 +5,7 @@ import pytest
 
 from dah.errors import UserError
 from dah.files.tables import read_figures, read_json, read_table
-from dah.tasks.lists import Task, read_labels, read_lists, write_task
+from dah.tasks.lists import Labelled, Task, read_lists, write_task
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def task(tmp_path):
 
 def test_a_task_comes_back(task):
     """Labels of both domains by their ids, in the order asked for."""
-    found = read_labels(task / "lists", task / "truth.csv", ["s2", "s0"], ["t1", "t0"])
+    found = Labelled(task / "lists", task / "truth.csv").of(["s2", "s0"], ["t1", "t0"])
     assert (found.source.tolist(), found.target.tolist()) == ([1, 0], [1, 0])
     assert found.is_query.tolist() == [True, False]
 
@@ -49,7 +49,7 @@ def test_lists_that_do_not_fit_are_refused(task, file, old, new, message):
     assert old in text
     (task / file).write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(UserError, match=message):
-        read_labels(task / "lists", task / "truth.csv", ["s0"], ["t0"])
+        Labelled(task / "lists", task / "truth.csv").of(["s0"], ["t0"])
 
 
 def test_a_long_header_is_cut(tmp_path):
