@@ -34,7 +34,7 @@ from dah.compute.devices import choose_device, use_precision
 from dah.compute.distributed import is_first, process_group, processes
 from dah.deep.training import Training, fit
 from dah.networks.build import build_trunk
-from dah.networks.hashing import Network, build_network
+from dah.networks.heads import Network, build_network
 from dah.project.presets import apply_preset
 
 ROOT = Path(__file__).parents[1]

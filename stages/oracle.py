@@ -18,7 +18,7 @@ from dah.encoding.outputs import activations
 from dah.files.artifacts import Codes, write_codes
 from dah.files.omissions import NO_LABELS, write_omissions
 from dah.networks.checkpoints import load_trunk
-from dah.networks.hashing import build_network
+from dah.networks.heads import build_network
 from dah.params import Params
 from dah.retrieval.codes import pack
 from dah.tasks.inputs import read_inputs

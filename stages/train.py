@@ -13,7 +13,7 @@ from dah.compute.distributed import is_first
 from dah.deep.training import Training, fit
 from dah.names import DEEP
 from dah.networks.checkpoints import load_trunk, write_model
-from dah.networks.hashing import build_network
+from dah.networks.heads import build_network
 from dah.params import Params
 from dah.tasks.inputs import read_inputs
 from dah.tasks.lists import read_lists

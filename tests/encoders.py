@@ -11,7 +11,7 @@ from dah.files.artifacts import Codes, write_codes, write_images
 from dah.images.archives import write_tar
 from dah.networks.build import build_trunk
 from dah.networks.checkpoints import write_model
-from dah.networks.hashing import build_network
+from dah.networks.heads import build_network
 from dah.tasks.lists import Task, write_task
 
 CATEGORIES = ["mug", "pen", "sofa"]

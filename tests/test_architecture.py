@@ -33,7 +33,7 @@ MAY = {
     "encoding": "deep compute networks tasks shallow retrieval files linalg errors",
     "evaluation": "encoding tasks shallow retrieval files linalg",
     "encoder": "encoding compute networks images tasks retrieval files printable errors",
-    "report": "evaluation retrieval files params templates printable machine names",
+    "report": "evaluation retrieval project files params templates printable machine names",
     "project": "files params names machine errors",
     "experiments": "report project files params machine errors",
     "search": "encoder images retrieval files templates printable errors",

@@ -20,7 +20,7 @@ from dah.files.artifacts import Codes, write_codes, write_features, write_images
 from dah.images.formats import AVIF
 from dah.networks.build import build_trunk
 from dah.networks.checkpoints import write_model
-from dah.networks.hashing import build_network
+from dah.networks.heads import build_network
 from dah.search.index import CONTENTS, build_index, shard_path
 from dah.search.kinds import EFFORT
 from dah.tasks.lists import Task, write_task

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from dah.deep import losses
 from dah.deep.mmd import MK_MMD
 from dah.networks.adversary import domain_loss, reversal_weight
-from dah.networks.hashing import Outputs
+from dah.networks.heads import Outputs
 from dah.params import Dah, Softmax
 
 

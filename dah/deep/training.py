@@ -20,7 +20,7 @@ from dah.deep.resuming import fingerprint, keeping
 from dah.errors import UserError
 from dah.names import DEEP
 from dah.networks.adversary import Critic
-from dah.networks.hashing import Outputs
+from dah.networks.heads import Outputs
 from dah.params import Dah, Softmax, Train
 
 

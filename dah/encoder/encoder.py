@@ -22,7 +22,7 @@ from dah.encoding.outputs import probabilities
 from dah.images.decode import Picture, decode_all
 from dah.images.pixels import Pixels, listed, pictures
 from dah.networks.checkpoints import read_model
-from dah.networks.hashing import Network
+from dah.networks.heads import Network
 from dah.retrieval.codes import pack, unpack
 from dah.retrieval.reach import nearest_distances
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from dah.encoding.calibration import HOTTEST
 from dah.errors import UserError
 from dah.networks.checkpoints import network_of, read_model, write_model
-from dah.networks.hashing import Network
+from dah.networks.heads import Network
 from dah.retrieval.codes import check_codes
 
 CODES, LABELS = "source.codes", "source.labels"

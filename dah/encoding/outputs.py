@@ -15,7 +15,7 @@ from dah.encoding.mixtures import partners
 from dah.errors import UserError
 from dah.files.artifacts import Codes
 from dah.linalg import centred, row_space
-from dah.networks.hashing import Network
+from dah.networks.heads import Network
 from dah.retrieval.codes import pack, unpack
 from dah.retrieval.reach import reach
 from dah.shallow.domains import domain_error

@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazily(
         "build": ["TRUNKS", "build_trunk"],
         "checkpoints": ["load_network", "load_trunk", "network_of", "read_model", "write_model"],
         "folding": ["fold_batch_norms"],
-        "hashing": ["Network", "Outputs", "build_network"],
+        "heads": ["Network", "Outputs", "build_network"],
         "matconvnet": ["convert_matconvnet"],
         "vision": ["torchvision"],
         "weights": ["check_source", "load_weights"],

@@ -10,7 +10,7 @@ from torch import nn
 from dah.errors import UserError
 from dah.files.tensors import is_weight, load_tensors, save_tensors
 from dah.networks.build import build_trunk
-from dah.networks.hashing import Network
+from dah.networks.heads import Network
 
 Module = TypeVar("Module", bound=nn.Module)
 

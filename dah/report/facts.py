@@ -11,9 +11,8 @@ from typing import Any
 from dah.files.tables import read_json
 from dah.machine import processor
 from dah.params import Params, defaults, leaves, read_yaml
+from dah.project.root import PRESETS, SCHEMA
 
-SCHEMA = "params.schema.json"
-PRESETS = "presets"
 PACKAGES = "dah", "torch", "scikit-learn", "dvc"
 
 

@@ -31,7 +31,7 @@ from dah.deep.methods import Batch
 from dah.deep.training import Training, exchanged, fit
 from dah.encoding.outputs import activations
 from dah.errors import UserError
-from dah.networks.hashing import Network
+from dah.networks.heads import Network
 
 DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
 CPU = torch.device("cpu")

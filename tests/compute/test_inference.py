@@ -5,7 +5,7 @@ from torch.testing import assert_close
 
 from dah.compute.inference import batch_size, settled
 from dah.networks.build import build_trunk
-from dah.networks.hashing import Network
+from dah.networks.heads import Network
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

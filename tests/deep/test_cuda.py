@@ -17,7 +17,7 @@ from dah.deep.training import Training, fit
 from dah.encoding.outputs import activations
 from dah.names import DEEP
 from dah.networks.build import build_trunk
-from dah.networks.hashing import build_network
+from dah.networks.heads import build_network
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")

@@ -13,7 +13,7 @@ from dah.compute.augment import augment
 from dah.deep.resuming import copied, keeping, read_state
 from dah.deep.training import Training, fit
 from dah.errors import UserError
-from dah.networks.hashing import Network
+from dah.networks.heads import Network
 
 DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
 EPOCHS = 4

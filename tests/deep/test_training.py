@@ -24,7 +24,7 @@ from dah.errors import UserError
 from dah.names import DEEP
 from dah.networks.adversary import Critic, reversal_weight
 from dah.networks.build import build_trunk
-from dah.networks.hashing import Head, Network, Outputs
+from dah.networks.heads import Head, Network, Outputs
 
 DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
 

@@ -22,7 +22,7 @@ from dah.evaluation.targets import code_figures, target_figures
 from dah.files.artifacts import Codes, read_features, write_features
 from dah.linalg import unit_rows
 from dah.names import DEEP
-from dah.networks.hashing import Network
+from dah.networks.heads import Network
 from dah.retrieval.precision import precision_recall
 from dah.shallow import adapt
 from dah.shallow.classifiers import linear_svm, nearest_neighbour

@@ -14,7 +14,7 @@ from dah.evaluation.targets import (
 )
 from dah.files.artifacts import Codes
 from dah.networks.build import build_trunk
-from dah.networks.hashing import Network
+from dah.networks.heads import Network
 from dah.retrieval.codes import pack
 from dah.tasks.lists import Labels
 

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from dah.errors import UserError
 from dah.networks.build import build_trunk
 from dah.networks.checkpoints import load_network, load_trunk, read_model, write_model
-from dah.networks.hashing import Head, Network, build_network
+from dah.networks.heads import Head, Network, build_network
 
 
 def network(bits=8):

@@ -12,7 +12,7 @@ from dah.encoder.encoder import assemble
 from dah.errors import UserError
 from dah.networks.build import build_trunk
 from dah.networks.folding import fold_batch_norms
-from dah.networks.hashing import build_network
+from dah.networks.heads import build_network
 from dah.networks.weights import check_source, load_weights
 
 pytest.importorskip("dah.networks.vision")  # torchvision as timm needs it
