@@ -69,7 +69,7 @@ def test_without_labels_codes_and_predictions_are_there_and_figures_are_not(repo
     assert (codes.source.shape, codes.target.shape) == ((12, 1), (7, 1))
     assert codes.probabilities.shape == (7, 3)
     assert set(json.loads((repository / "metrics/studio-album.json").read_text())) == {
-        "imbalance", "collisions", "correlation", "domain_error", "a_distance",
+        "imbalance", "collisions", "correlation", "domain_error", "a_distance", "out_of_reach",
     }  # fmt: skip
     page = (repository / "metrics/report.html").read_text(encoding="utf-8")
     assert "No labels in the target, so no accuracy and no mAP: studio-album" in page
@@ -111,9 +111,10 @@ def test_a_frozen_trunk_is_kept_whole_in_the_model(repository):
 def test_predictions_go_by_the_names_of_files(repository):
     """One row for each readable image of the flat folder."""
     rows = run(repository, "python", "-m", "dah", "predictions", "studio-album", "dah").splitlines()
-    assert rows[0] == "file,category,probability,code"
+    assert rows[0] in {f"file,category,{what},code,nearest" for what in ("probability", "score")}
     assert [row.split(",")[0] for row in rows[1:]] == [f"{i}.jpg" for i in range(7)]
-    assert {row.split(",")[1] for row in rows[1:]} <= set(CATEGORIES)
+    shown = {form.format(of) for of in CATEGORIES for form in ("{}", "none of them ({})")}
+    assert {row.split(",")[1] for row in rows[1:]} <= shown
 
 
 @pytest.mark.slow
