@@ -55,7 +55,15 @@ def main(params: Params, given: Namespace) -> None:
         read = read_pictures(given.images / f"{target}.h5", wanted)
         images |= dict(zip(wanted, read, strict=True))
     with replacing(given.page) as part:
-        text = page(beside, records, domains, params.dataset.name, images, facts(params, Path()))
+        text = page(
+            beside,
+            records,
+            domains,
+            params.dataset.name,
+            params.dah.bits,
+            images,
+            facts(params, Path()),
+        )
         part.write_text(text, encoding="utf-8")
     write_json(given.means, summary)
     write_json(given.summary, {name: of for name, of in summary.items() if name in HEADLINE})

@@ -34,7 +34,7 @@ def headline(columns: Sequence[Column]) -> str:
 def _tables(columns: Sequence[Column], together: bool) -> str:
     width = len(columns)
     figures = [figure for figure in HEADLINE if any(figure in c.figures for c in columns)]
-    rows = sorted(overview(columns, ""), key=lambda row: _rank(row, width))
+    rows = sorted(overview(columns, "", 0), key=lambda row: _rank(row, width))
     ends = [len(figures) * width] if together else [(i + 1) * width for i in range(len(figures))]
     heads = [NAMES[figure] if i == 0 else "" for figure in figures for i in range(width)]
     names = [column.name for column in columns] * len(figures)

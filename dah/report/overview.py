@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dah.names import ORACLES
+from dah.report.later import TRUNKS, later
 from dah.report.published import TABLES, published
 from dah.report.tables import ABSENT, PUBLISHED, Column, decimals, methods_of
 
@@ -38,10 +39,11 @@ def headline_figures(columns: Sequence[Column]) -> list[str]:
     return [figure for figure in HEADLINE if any(figure in c.figures for c in columns)]
 
 
-def overview(columns: Sequence[Column], dataset: str) -> list[Row]:
+def overview(columns: Sequence[Column], dataset: str, bits: int) -> list[Row]:
     """The rows: methods with codes, those without, shallow ones with each classifier, published.
 
-    The best of each column is marked among ours.
+    The best of each column is marked among ours. The paper's figures are of 64 bits, later ones of
+    as many as ours.
     """
     figures = headline_figures(columns)
     places = [(figure, column) for figure in figures for column in columns]
@@ -49,7 +51,7 @@ def overview(columns: Sequence[Column], dataset: str) -> list[Row]:
         Row(name, kind, tuple(_cell(figure, of, column) for figure, column in places))
         for name, kind, of in _methods(columns)
     ]
-    printed = [row for row in _published(places, dataset) if any(c.value for c in row.cells)]
+    printed = [row for row in _published(places, dataset, bits) if any(c.value for c in row.cells)]
     values = [
         [row.cells[i].value for row in found if row.kind == "ours" and row.cells[i].value]
         for i in range(len(places))
@@ -82,18 +84,30 @@ def _cell(figure: str, of: dict[str, str], column: Column) -> Cell:
     return Cell(f"{value:.{places}f}{around}", value)
 
 
-def _published(places: Sequence[tuple[str, Column]], dataset: str) -> Iterator[Row]:
-    """A row for each method that the paper prints some of these figures of."""
+def _published(places: Sequence[tuple[str, Column]], dataset: str, bits: int) -> Iterator[Row]:
+    """A row for each method that the paper, or a later one, prints some of these figures of."""
     methods = [m for (name, _), of in TABLES.items() if name == dataset for m in of]
     for method in dict.fromkeys(methods):
-        cells = []
+        values = []
         for figure, column in places:
             tables = [table for table, printed in PUBLISHED.items() if printed == figure]
             given = (published(dataset, table, column.name, method) for table in tables)
-            value = next((v for v in given if v is not None), None)
-            text = ABSENT if value is None else f"{value:.{decimals(figure)}f}"
-            cells.append(Cell(text, value))
-        yield Row(method, "published", tuple(cells))
+            values.append(next((v for v in given if v is not None), None))
+        yield _printed(f"{method}, VGG-F", places, values)
+    found = {figure: later(dataset, figure, bits) for figure in HEADLINE}
+    for method, trunk in TRUNKS.items():
+        values = [found[figure].get(method, {}).get(column.name) for figure, column in places]
+        yield _printed(f"{method}, {trunk}", places, values)
+
+
+def _printed(
+    name: str, places: Sequence[tuple[str, Column]], values: Sequence[float | None]
+) -> Row:
+    cells = (
+        Cell(ABSENT if value is None else f"{value:.{decimals(figure)}f}", value)
+        for (figure, _), value in zip(places, values, strict=True)
+    )
+    return Row(name, "published", tuple(cells))
 
 
 def _marked(row: Row, best: Sequence[float | None]) -> Row:

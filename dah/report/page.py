@@ -31,6 +31,7 @@ def page(
     records: Mapping[str, Mapping[str, Any]],
     domains: DomainFigures,
     dataset: str,
+    bits: int,
     images: Images,
     facts: Mapping[str, str] = {},
 ) -> str:
@@ -38,9 +39,10 @@ def page(
 
     `columns`: the tasks and their mean; `records`: what ``evaluate`` stored of each task; `images`:
     the squares uint8 ``(size, size, 3)`` that the records name, by id; `facts`: what the head says
-    of the run. Where `dataset` is one of the paper's, its published figures stand among ours.
+    of the run. What is published of `dataset`, by the paper or, for codes of so many `bits`, by
+    later methods, stands among ours.
     """
-    rows, resources = overview(columns, dataset), files("dah.report")
+    rows, resources = overview(columns, dataset, bits), files("dah.report")
     return TEMPLATES.get_template("page.html.j2").render(
         facts=facts,
         blind=[task for task, of in records.items() if "accuracy" not in of["figures"]],

@@ -44,7 +44,7 @@ def row_of(name, html):
 def whole(tasks, dataset="digits", **drawn):
     """The page of some tasks' figures."""
     records = {task: record(figures, **drawn) for task, figures in tasks.items()}
-    return page(columns_of(tasks), records, DOMAINS, dataset, IMAGES)
+    return page(columns_of(tasks), records, DOMAINS, dataset, 64, IMAGES)
 
 
 def colours(*values):
@@ -147,7 +147,7 @@ MARKUP = (
 def test_names_are_shown_as_written():
     """On the page and in its pictures, whatever mark-up they are in, mathematics too."""
     given = record(FIGURES, **DRAWN) | {"categories": list(MARKUP)}
-    html = page(columns_of({"p-h": FIGURES}), {"p-h": given}, DOMAINS, "digits", IMAGES)
+    html = page(columns_of({"p-h": FIGURES}), {"p-h": given}, DOMAINS, "digits", 64, IMAGES)
     html.encode()
     assert "<b>x" not in html
     shown = "&lt;b&gt;x&lt;/b&gt;", "$x$", "**x**", "_x", "&amp;#64;x", "=1+1", r"x\ny", r"\u202ex"
@@ -159,7 +159,7 @@ def test_thousands_of_categories_are_reported():
     names = [f"category {i}" for i in range(3000)]
     cells = {"true": [7, 2999], "predicted": [8, 2999], "images": [2, 1]}
     given = record(FIGURES, **DRAWN) | {"categories": names, "confusion": {"dah": cells}}
-    html = page(columns_of({"p-h": FIGURES}), {"p-h": given}, DOMAINS, "digits", IMAGES)
+    html = page(columns_of({"p-h": FIGURES}), {"p-h": given}, DOMAINS, "digits", 64, IMAGES)
     assert row_of("category 7", html) == ["0.0"]
     assert row_of("category 2999", html) == ["100.0"]
     assert "All of them: data/evaluation/p-h.json" in html
@@ -169,7 +169,7 @@ def test_a_task_without_labels_has_no_figures_of_labels():
     """Its cells are empty, the page says so, and means are those of the other task."""
     tasks = {"p-h": FIGURES, "p-s": {"domain_error": {"dah": 0.25}}}
     records = {"p-h": record(FIGURES, **DRAWN), "p-s": record(tasks["p-s"], predicted={})}
-    html = page(columns_of(tasks), records, DOMAINS, "digits", IMAGES)
+    html = page(columns_of(tasks), records, DOMAINS, "digits", 64, IMAGES)
     assert "no accuracy and no mAP: p-s" in html
     assert html.count("<h3>Precision") == 1
     assert figure_table("accuracy", columns_of(tasks))[2] == ["dah", "61.2", "-", "61.2"]
@@ -221,7 +221,7 @@ def test_published_figures_stand_among_ours():
     figures = {"accuracy": {"dah": 61.2}, "map": {"suh": 0.9, "dah": 0.5}}
     tasks = {"amazon-webcam": figures, "amazon-street": figures}
     html = whole(tasks, "office31")
-    assert row_of("dah (published)", html)[:3] == ["68.3", "-", "-"]
+    assert row_of("dah, VGG-F (published)", html)[:3] == ["68.3", "-", "-"]
     assert row_of("suh (oracle)", html)[3:] == ["0.900", "0.900", "0.900"]
     assert html.count('class="best') == 6 + 6  # in the one table and in those of each figure
     assert "published" not in whole(tasks, "digits").split("</style>")[1]
@@ -231,7 +231,7 @@ def test_shallow_methods_stand_with_each_classifier():
     """The nearest neighbour and the SVM; deviations beside; the best of ours alone is marked."""
     figures = {"accuracy": {"tca": 40.0, "dah": 50.0}, "accuracy_svm": {"tca": 55.0}}
     deviation = {"accuracy": {"dah": 1.5}, "accuracy_svm": {"tca": 0.5}}
-    rows = overview([column_of("p-h", figures | {"deviation": deviation})], "digits")
+    rows = overview([column_of("p-h", figures | {"deviation": deviation})], "digits", 64)
     assert [(row.name, row.cells[0].text, row.cells[0].best) for row in rows] == [
         ("tca + 1-NN", "40.0", False),
         ("tca + SVM", "55.0 \u00b1 0.5", True),
@@ -247,7 +247,7 @@ def test_the_head_says_what_ran():
     assert changes(changed, ROOT) == ("digits", {"dah.bits": 16, "dah.gamma": 1000.0})
     told = facts(changed, ROOT)
     assert told["changed from preset digits"] == "dah.bits 16, dah.gamma 1000.0"
-    html = page(columns_of({"p-h": FIGURES}), {}, DOMAINS, "digits", {}, told | {"x": "a<b"})
+    html = page(columns_of({"p-h": FIGURES}), {}, DOMAINS, "digits", 64, {}, told | {"x": "a<b"})
     assert "dah.bits 16, dah.gamma 1000.0" in html
     assert "a&lt;b" in html
 
