@@ -24,7 +24,7 @@ from dah.images.pixels import Pixels, listed, pictures
 from dah.networks.checkpoints import read_model
 from dah.networks.heads import Network
 from dah.retrieval.codes import pack, unpack
-from dah.retrieval.reach import nearest_distances
+from dah.retrieval.reach import is_beyond
 
 BATCHES_AHEAD = 2
 Images = str | PathLike | Pixels
@@ -110,9 +110,7 @@ class Encoder:
 
     def far(self, codes: np.ndarray) -> np.ndarray:
         """Which packed codes lie far from all source codes, so in no category, bool ``(n,)``."""
-        if self.parts.reach is None:
-            return np.zeros(len(codes), bool)
-        return nearest_distances(codes, self.parts.source_codes) > self.parts.reach
+        return is_beyond(codes, self.parts.source_codes, self.parts.reach)
 
     def batches(self, members: Iterable[tuple[str, bytes]]) -> Iterator[Encoded]:
         """Codes of image files ``(name, bytes)``, batch by batch, in their order.

@@ -6,7 +6,7 @@ Letters: p are category probabilities, y labels, T the temperature, b = 1 / T.
 import numpy as np
 
 from dah.files.artifacts import Codes
-from dah.retrieval.reach import nearest_distances
+from dah.retrieval.reach import is_beyond
 
 BINS = 15  # Guo et al. 2017
 HOTTEST = 100.0
@@ -91,6 +91,4 @@ def is_far(codes: Codes) -> np.ndarray:
 
     None does where a method has no such thing.
     """
-    if codes.reach is None:
-        return np.zeros(len(codes.target), bool)
-    return nearest_distances(codes.target, codes.source) > codes.reach
+    return is_beyond(codes.target, codes.source, codes.reach)

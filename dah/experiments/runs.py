@@ -12,7 +12,7 @@ from dah.errors import UserError
 from dah.experiments.commits import read_committed
 from dah.files.tables import read_json
 from dah.machine import machine
-from dah.params import read_yaml
+from dah.params import leaves, read_yaml
 from dah.project.costs import machines_of
 
 PARAMS = "params.yaml"
@@ -127,15 +127,12 @@ def read_folder(folder: Path) -> Experiment:
     return replace(run, metrics=metrics, machines=tuple(machines_of(cost)))
 
 
-def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(section: Mapping[str, Any]) -> dict[str, Any]:
     """Nested parameters by dotted names, lists as tuples: ``{"dah.bits": 64, ...}``."""
-    values: dict[str, Any] = {}
-    for key, value in section.items():
-        if isinstance(value, Mapping):
-            values |= flat(value, f"{prefix}{key}.")
-        else:
-            values[f"{prefix}{key}"] = tuple(value) if isinstance(value, list) else value
-    return values
+    return {
+        ".".join(map(str, keys)): tuple(value) if isinstance(value, list) else value
+        for keys, value in leaves(section)
+    }
 
 
 def varying(experiments: Sequence[Experiment]) -> list[str]:

@@ -17,19 +17,17 @@ import h5py
 import numpy as np
 
 from dah.errors import UserError
+from dah.files import hdf5
 from dah.files.hdf5 import array_in, creating, number_in, read_array, read_names, reading
 
 LARGEST = 1e15  # of an activation: sums of squares stay finite in single precision
 REAL_OF_CODES = ("probabilities", "probabilities_real", "components_source", "components_target")
 OPTIONAL = {"temperature": float, "reach": int}
 _REMEDY = "free space or mend permissions, then run again"
-_REMEDIES = {
+_REMEDIES = hdf5.REMEDIES | {
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EISDIR: "choose another name",
     errno.ENOTDIR: "choose another folder",
-    errno.EMFILE: "allow more open files (`ulimit -n`), then run again",
-    errno.EIO: "look at the disk, then run again",
-    errno.ESTALE: "run again",
     **dict.fromkeys(
         (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP),
         "the file system cannot do this; choose a folder on another one",

@@ -18,13 +18,15 @@ import numpy as np
 
 from dah.errors import UserError
 
-_REMEDY = "make it again"
-_REMEDIES = {
-    errno.EACCES: "mend its permissions",
-    errno.EPERM: "mend its permissions",
+REMEDIES = {  # of reading and writing alike
     errno.EIO: "look at the disk, then run again",
     errno.EMFILE: "allow more open files (`ulimit -n`), then run again",
     errno.ESTALE: "run again",
+}
+_REMEDY = "make it again"
+_REMEDIES = REMEDIES | {
+    errno.EACCES: "mend its permissions",
+    errno.EPERM: "mend its permissions",
     **dict.fromkeys(
         (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EAGAIN),
         "take HDF5_USE_FILE_LOCKING out of the environment",

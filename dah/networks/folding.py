@@ -22,9 +22,10 @@ def fold_batch_norms(network: nn.Module, size: int) -> nn.Module:
     """
     example = torch.rand(*SEEN, size, size, generator=torch.Generator().manual_seed(0))
     folded = copy.deepcopy(network).eval()
-    with torch.inference_mode():
-        expected = folded(example)
-    for convolution, norm in _pairs(folded, example):
+    pairs, expected = _pairs(folded, example)
+    if not pairs:
+        return folded
+    for convolution, norm in pairs:
         layer = folded.get_submodule(norm)
         _fold(folded.get_submodule(convolution), layer)
         rest = [getattr(layer, name) for name in ("drop", "act") if hasattr(layer, name)]
@@ -36,8 +37,11 @@ def fold_batch_norms(network: nn.Module, size: int) -> nn.Module:
     return folded if kept else copy.deepcopy(network).eval()
 
 
-def _pairs(network: nn.Module, example: Tensor) -> list[tuple[str, str]]:
-    """The names of convolutions and of the norms that see what they gave, both called once."""
+def _pairs(network: nn.Module, example: Tensor) -> tuple[list[tuple[str, str]], Tensor]:
+    """The names of convolutions and of the norms that see what they gave, both called once.
+
+    And what the network makes of the example.
+    """
     given: list[tuple[str, Tensor]] = []
     found: dict[str, str] = {}
     calls: list[str] = []
@@ -57,13 +61,12 @@ def _pairs(network: nn.Module, example: Tensor) -> list[tuple[str, str]]:
         if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)
     ]
     with torch.inference_mode():
-        network(example)
+        outputs = network(example)
     for hook in hooks:
         hook.remove()
     once = {name for name in calls if calls.count(name) == 1}
-    return [
-        (convolution, norm) for norm, convolution in found.items() if {convolution, norm} <= once
-    ]
+    pairs = [(c, norm) for norm, c in found.items() if {c, norm} <= once]
+    return pairs, outputs
 
 
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:

@@ -8,6 +8,8 @@ but VPDS with VGG-16; VPDS also asks CLIP for pseudo-labels; PSCA takes raw pixe
 
 from collections.abc import Mapping, Sequence
 
+from dah.report.published import OFFICE31_TASKS
+
 VGG16, WITH_CLIP, SHALLOW = "VGG-16", "VGG-16 and CLIP", "shallow"
 TRUNKS = {
     "itq": VGG16,
@@ -19,14 +21,6 @@ TRUNKS = {
     "vpds": WITH_CLIP,
     "psca": SHALLOW,
 }
-OFFICE31 = (
-    "amazon-dslr",
-    "amazon-webcam",
-    "dslr-amazon",
-    "dslr-webcam",
-    "webcam-amazon",
-    "webcam-dslr",
-)
 OFFICE_HOME = (
     "Art-RealWorld",
     "RealWorld-Art",
@@ -37,7 +31,7 @@ OFFICE_HOME = (
 )
 LENGTHS = (16, 32, 64, 128)
 
-# Percent. Tasks in the order above; PSCA prints two of Office-31's.
+# Percent. Tasks in the order of OFFICE31_TASKS and OFFICE_HOME; PSCA prints two of Office-31's.
 OFFICE31_CROSS = {
     16: {
         "cph": (59.54, 52.54, 43.47, 90.86, 55.53, 98.33),
@@ -102,7 +96,7 @@ def later(dataset: str, figure: str, bits: int) -> dict[str, dict[str, float]]:
     """
     if figure == "map_cross":
         tasks, of = {
-            "office31": (OFFICE31, OFFICE31_CROSS),
+            "office31": (OFFICE31_TASKS, OFFICE31_CROSS),
             "office_home": (OFFICE_HOME, OFFICE_HOME_CROSS),
         }.get(dataset, ((), {}))
         return {m: _shares(tasks, row) for m, row in of.get(bits, {}).items()}

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from dah.evaluation.figures import DomainFigures
 from dah.report.gallery import Images, of_task, picture
-from dah.report.overview import HEADLINE, NAMES, headline_figures, overview
+from dah.report.overview import NAMES, headline_figures, overview
 from dah.report.plots import a_distance_bars
 from dah.report.tables import (
     DOMAIN_UNIT,
@@ -18,7 +18,6 @@ from dah.report.tables import (
     domain_table,
     figure_table,
     methods_of,
-    published_table,
     shown,
 )
 from dah.templates import templates
@@ -89,6 +88,5 @@ def _figure(
             for place, (column, top) in enumerate(zip(columns, best, strict=True), start=1)
             if top is not None and column.figures.get(figure, {}).get(method) == top
         },
-        "printed": published_table(dataset, figure, tasks) if figure not in HEADLINE else [],
         "pictures": pictures,
     }

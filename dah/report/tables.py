@@ -1,13 +1,12 @@
 """Results as tables of cells, and as aligned text for the terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dah.evaluation.figures import LEFT_OUT, DomainFigures, Figures
 from dah.evaluation.targets import NEAREST
 from dah.names import ORACLES
-from dah.report.published import TABLES, published
 
 DOMAIN_TITLES = {
     "images": "images",
@@ -129,18 +128,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
         + "".join(cell.rjust(width + 2) for cell, width in zip(row[1:], widths[1:], strict=True))
         for row in rows
     )
-
-
-def published_table(dataset: str, figure: str, tasks: Iterable[str]) -> list[list[str]]:
-    """The rows that the paper prints of a figure for these tasks, with a head; none: empty."""
-    rows, tasks = [], list(tasks)
-    for table in (table for table, printed in PUBLISHED.items() if printed == figure):
-        for method in TABLES.get((dataset, table), {}):
-            values = [published(dataset, table, task, method) for task in tasks]
-            if any(value is not None for value in values):
-                cells = (ABSENT if v is None else f"{v:.{decimals(figure)}f}" for v in values)
-                rows.append([method, *cells])
-    return [["", *tasks], *rows] if rows else []
 
 
 def best_of(figure: str, column: Column) -> float | None:

@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazily(
             "precision_recall",
             "precision_within_radius",
         ],
-        "reach": ["NONE", "named", "nearest_distances", "reach"],
+        "reach": ["NONE", "is_beyond", "named", "reach"],
         "statistics": ["collisions", "imbalance", "mean_correlation"],
         "ties": ["map_spread"],
     },

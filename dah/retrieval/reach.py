@@ -20,6 +20,16 @@ def nearest_distances(codes: np.ndarray, source: np.ndarray) -> np.ndarray:
     return np.concatenate([*found, np.empty(0, np.int32)])
 
 
+def is_beyond(codes: np.ndarray, source: np.ndarray, reach: int | None) -> np.ndarray:
+    """Which codes lie farther than `reach` from all of the source, bool ``(n,)``; None: none does.
+
+    Packed uint8 ``(n, bytes)`` and ``(n_s, bytes)``.
+    """
+    if reach is None:
+        return np.zeros(len(codes), bool)
+    return nearest_distances(codes, source) > reach
+
+
 def reach(source: np.ndarray, bits: int) -> int:
     """The distance within which 99 % of the source's images have another source image.
 
