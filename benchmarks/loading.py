@@ -19,8 +19,8 @@ from dah.compute.augment import random_view
 from dah.compute.devices import choose_device
 from dah.images.archives import read_members
 from dah.images.decode import decode_all
-from dah.networks.vision import torchvision
 from dah.params import Augment
+from dah.vision import torchvision
 
 COUNT, BATCH = 512, 64
 STORED, SEEN = 256, 224  # pixels

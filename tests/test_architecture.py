@@ -12,6 +12,7 @@ LONGEST = 250  # lines
 
 # What each package may import of this project; docs/architecture.md draws the packages among them.
 MAY = {
+    "datasets": "",
     "errors": "",
     "exports": "",
     "linalg": "",
@@ -20,14 +21,15 @@ MAY = {
     "printable": "",
     "process": "",
     "templates": "printable",
-    "params": "names errors",
+    "vision": "",
+    "params": "datasets names errors",
     "files": "errors",
     "retrieval": "",
     "shallow": "linalg",
     "hashing": "retrieval linalg",
-    "networks": "files errors",
+    "networks": "files vision errors",
     "tasks": "files errors",
-    "images": "files printable errors",
+    "images": "datasets files vision printable errors",
     "compute": "networks params errors",
     "deep": "compute networks files params names errors",
     "encoding": "deep compute networks tasks shallow retrieval files linalg errors",

@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 from typing import BinaryIO, NamedTuple
 
+from dah.datasets import LAYOUTS, Layout
 from dah.errors import UserError
 from dah.files.artifacts import unwritable
 from dah.images.archives import read_members, write_tar
 from dah.images.digits import DOMAINS as DIGITS
 from dah.images.download import Progress, check_digest, download, record_digest
 from dah.images.formats import READ, named_image
+from dah.images.mnist_usps import download_scans, holds_scans, read_scans, scan_members
 from dah.images.places import albums_as_flat, category_of, domain_and_member, plain
 from dah.printable import printable
 
@@ -28,43 +29,6 @@ class Fetched(NamedTuple):
     images: dict[str, int]
     labelled: dict[str, int]
     others: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A published data set: its images per domain, its categories, and where it is to be had."""
-
-    images: Mapping[str, int]
-    categories: int
-    urls: tuple[str, ...]
-    page: str
-
-
-def _drive(file: str, key: str) -> tuple[str, ...]:
-    """Google Drive's addresses of a file; those of before 2021 ask for a resource key."""
-    host = "https://drive.usercontent.google.com"
-    return (
-        f"{host}/download?id={file}&export=download&confirm=t&resourcekey={key}",
-        f"https://drive.google.com/uc?id={file}",
-    )
-
-
-LAYOUTS: dict[str, Layout | None] = {
-    "office31": Layout(
-        images={"amazon": 2817, "dslr": 498, "webcam": 795},
-        categories=31,
-        urls=_drive("0B4IapRTv9pJ1WGZVd1VDMmhwdlE", "0-gNMHVtZfRAyO_t2_WrOunA"),
-        page="https://drive.google.com/file/d/0B4IapRTv9pJ1WGZVd1VDMmhwdlE/view"
-        "?resourcekey=0-gNMHVtZfRAyO_t2_WrOunA",
-    ),
-    "office_home": Layout(
-        images={"Art": 2427, "Clipart": 4365, "Product": 4439, "RealWorld": 4357},
-        categories=65,
-        urls=_drive("0B81rNlvomiwed0V1YUxQdC1uOTg", "0-2SNWq0CDAuWOBRRBL7ZZsw"),
-        page="https://www.hemanthdv.org/officeHomeDataset.html",
-    ),
-    "folder": None,
-}
 
 
 def check_domains(name: str, domains: Sequence[str]) -> None:
@@ -90,7 +54,8 @@ def obtain(
     """Write ``<folder>/<domain>.tar`` for each domain.
 
     ``name``: a key of LAYOUTS. ``source``: an archive or a folder; None downloads the published
-    archive into ``cache`` once and keeps its SHA-256 in ``checksums``. Members of the tars are
+    archive into ``cache`` once and keeps its SHA-256 in ``checksums``. That of ``mnist_usps`` may
+    also be files of torchvision or of MATLAB (``dah.images.mnist_usps``). Members of the tars are
     ``<category>/<file>``, or ``<file>`` where a domain of the data set ``folder`` has no
     categories, in the order of their names: the same bytes from whatever they came in.
 
@@ -109,6 +74,8 @@ def obtain(
             f"dataset.path is null, but dataset.name is {name!r}; set dataset.path to the archive"
             " or folder that holds <domain>/<category>/<image>"
         )
+    if name == "mnist_usps" and (source is None or holds_scans(source)):
+        return _scanned(name, source, domains, folder, cache)
     archive = cache / f"{name}.archive"
     if source is None:
         download(layout.urls, archive, layout.page, progress)
@@ -128,6 +95,32 @@ def obtain(
         raise unwritable(folder, error) from error
     labelled = {d: sum("/" in member for member in places) for d, places in found.items()}
     return Fetched({d: len(places) for d, places in found.items()}, labelled, others)
+
+
+def _scanned(
+    name: str, source: Path | None, domains: Sequence[str], folder: Path, cache: Path
+) -> Fetched:
+    """MNIST and USPS from files that are no images; None: from what torchvision downloads."""
+    layout, root = LAYOUTS[name], source or cache / name
+    if source is None:
+        download_scans(root)
+    scans = read_scans(root)
+    if root.is_dir():
+        for domain in domains:
+            found = len(scans[domain].digits)
+            if found != layout.images[domain]:
+                raise UserError(
+                    f"{root}: expected the {layout.images[domain]} images of {name}'s {domain!r},"
+                    f" found {found}; delete the files to get them again"
+                )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for domain in domains:
+            write_tar(folder / f"{domain}.tar", scan_members(scans[domain]))
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    counts = {domain: len(scans[domain].digits) for domain in domains}
+    return Fetched(counts, counts, {})
 
 
 def _collect(
@@ -199,9 +192,10 @@ def _check(
     if layout is None:
         return
     categories = len({category_of(member) for member in places})
-    if (categories, len(places)) != (layout.categories, layout.images[domain]):
+    images = layout.images[domain] if layout.fixed else len(places)
+    if (categories, len(places)) != (layout.categories, images):
         raise UserError(
-            f"{source}: expected {layout.categories} categories and {layout.images[domain]} images"
+            f"{source}: expected {layout.categories} categories and {images} images"
             f" of {name}'s {domain!r}, found {categories} and {len(places)}; get the whole archive"
             f" from {layout.page}, or set dataset.name to folder to use it as it is"
         )

@@ -11,7 +11,6 @@ __getattr__, __dir__, __all__ = lazily(
         "folding": ["fold_batch_norms"],
         "heads": ["Network", "Outputs", "build_network"],
         "matconvnet": ["convert_matconvnet"],
-        "vision": ["torchvision"],
         "weights": ["check_source", "load_weights"],
     },
 )

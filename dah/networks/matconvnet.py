@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from dah.errors import UserError
-from dah.networks.matlab import load_matlab
+from dah.files.matlab import load_matlab
 from dah.networks.vgg_f import LRN, VggF
 
 

@@ -65,7 +65,7 @@ def published(name: str) -> dict[str, Tensor]:
 
 def _timm() -> ModuleType:
     try:
-        importlib.import_module("dah.networks.vision")  # timm imports torchvision
+        importlib.import_module("dah.vision")  # timm imports torchvision
         return importlib.import_module("timm")
     except ModuleNotFoundError as error:
         raise UserError(

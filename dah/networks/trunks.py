@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dah.errors import UserError
-from dah.networks.vision import torchvision
+from dah.vision import torchvision
 
 models = torchvision.models
 

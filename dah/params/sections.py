@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, Strict
 from pydantic.dataclasses import dataclass
 
+from dah.datasets import LAYOUTS
 from dah.errors import UserError
 from dah.names import DEEP, ORACLES, UNSUPERVISED
 
@@ -24,7 +25,7 @@ Names = tuple[Text, ...]
 
 @dataclass(frozen=True, config=SECTION)
 class Dataset:
-    name: Literal["digits", "office31", "office_home", "folder"]
+    name: Literal[tuple(LAYOUTS)]
     path: Text | None
     seed: Seed
 

@@ -15,7 +15,7 @@ from dah.networks.folding import fold_batch_norms
 from dah.networks.heads import build_network
 from dah.networks.weights import check_source, load_weights
 
-pytest.importorskip("dah.networks.vision")  # torchvision as timm needs it
+pytest.importorskip("dah.vision")  # torchvision as timm needs it
 timm = pytest.importorskip("timm")
 SHARED = Path(os.environ.get("DAH_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 LITE2 = SHARED.parent / "weights" / "tf_efficientnet_lite2.pth"

@@ -16,8 +16,8 @@ from torch.testing import assert_close
 
 from dah.errors import UserError
 from dah.networks.build import build_trunk
-from dah.networks.vision import torchvision
 from dah.networks.weights import load_weights
+from dah.vision import torchvision
 
 MEAN, DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 SHARED = Path(os.environ.get("DAH_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))

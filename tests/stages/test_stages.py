@@ -227,7 +227,7 @@ def test_the_check_clears_figures_of_former_tasks(tmp_path):
 def test_torchvision_imports_without_its_operators():
     """Models work beside a CPU torch, and a second import is harmless."""
     program = (
-        "from dah.networks.vision import torchvision; import torchvision as again;"
+        "from dah.vision import torchvision; import torchvision as again;"
         "assert again is torchvision; torchvision.models.resnet18"
     )
     result = subprocess.run(

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from scipy.io import loadmat, savemat
 
 from dah.errors import UserError
-from dah.networks.matlab import load_matlab
+from dah.files.matlab import load_matlab
 
 SURF = Path(__file__).parents[3] / "shared" / "data" / "office_caltech_surf"
 RNG = np.random.default_rng(0)
