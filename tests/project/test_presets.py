@@ -4,11 +4,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 from ruamel.yaml import YAML
 
 from dah.errors import UserError
+from dah.images.fetch import check_domains
+from dah.networks.build import build_trunk
 from dah.params import load
 from dah.project.presets import apply_preset
+from dah.report.later import OFFICE_HOME, later
+from dah.report.published import OFFICE31_TASKS
 
 ROOT = Path(__file__).parents[2]
 PRESETS = ROOT / "presets"
@@ -62,9 +67,38 @@ def test_the_way_back_is_exact(params, name):
 
 def test_what_was_set_by_hand_stays(params):
     """A key that no preset knows."""
-    params.write_text(DEFAULT.replace("  bits: 64", "  bits: 16"), encoding="utf-8")
+    params.write_text(DEFAULT.replace("momentum: 0.9", "momentum: 0.8"), encoding="utf-8")
     apply_preset("office31", PRESETS, params)
-    assert load(params).dah.bits == 16
+    assert load(params).train.momentum == 0.8
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_preset_names_domains_that_its_data_set_has(params, name):
+    """And a trunk that sees no more than is stored."""
+    apply_preset(name, PRESETS, params)
+    given = load(params)
+    check_domains(given.dataset.name, given.domains)
+    with torch.device("meta"):
+        assert build_trunk(given.backbone.name).input_size <= given.images.size
+
+
+@pytest.mark.parametrize(
+    ("name", "tasks"), [("office31_vgg16", OFFICE31_TASKS), ("office_home_vgg16", OFFICE_HOME)]
+)
+def test_later_methods_stand_beside_every_task_of_their_presets(params, name, tasks):
+    """The trunk, the tasks and a length of code of the tables that the report has of them."""
+    apply_preset(name, PRESETS, params)
+    given = load(params)
+    assert (given.backbone.name, given.tasks) == ("vgg16", tuple(tasks))
+    assert later(given.dataset.name, "map_cross", given.dah.bits)["cph"].keys() == set(tasks)
+
+
+def test_the_authors_digits_have_the_settings_of_their_script(params):
+    """Codes of 10 bits, K of 20, like pairs of 100, inner products halved, the quadratic MMD."""
+    apply_preset("mnist_usps_28", PRESETS, params)
+    dah = load(params).dah
+    assert (dah.bits, dah.samples_per_class, dah.like_weight, dah.eta) == (10, 20, 100, 0.1)
+    assert (dah.sharpness, dah.mmd_estimate, dah.quantization) == (dah.bits / 2, "quadratic", 1)
 
 
 @pytest.mark.parametrize("name", ["paper", "office31", "office_home"])
@@ -77,7 +111,7 @@ def test_the_papers_presets_are_to_the_letter(params, name):
 
 def test_an_unknown_preset_is_answered_with_the_known(params):
     """And nothing is written."""
-    with pytest.raises(UserError, match=r"has no preset 'ofice'; it has digits, office31"):
+    with pytest.raises(UserError, match=r"has no preset 'ofice'; it has digits, mnist_usps, "):
         apply_preset("ofice", PRESETS, params)
     assert params.read_text(encoding="utf-8") == DEFAULT
 
