@@ -1,4 +1,4 @@
-"""HDF5, tables, tensors and locks: written whole or not at all, read with suspicion."""
+"""HDF5, tables, tensors, MATLAB files and locks: written whole or not at all, read with suspicion."""
 
 from dah.exports import lazily
 
@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = lazily(
             "write_texts",
         ],
         "locks": ["held"],
+        "matlab": ["load_matlab"],
         "omissions": ["NO_LABELS", "OMITTED", "foreseen", "read_omissions", "write_omissions"],
         "tables": [
             "CATEGORIES",

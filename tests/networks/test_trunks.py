@@ -49,6 +49,7 @@ def state():
         ("alexnet", "classifier.6", (4096, 4096)),
         ("resnet18", "fc", (512,)),
         ("mobilenet_v2", "classifier.1", (1280,)),
+        pytest.param("vgg16", "classifier.6", (4096, 4096), marks=pytest.mark.slow),
     ],
 )
 def test_the_classifier_on_a_trunk_gives_torchvisions_scores(tmp_path, name, classifier, widths):
