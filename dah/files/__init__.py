@@ -1,4 +1,4 @@
-"""HDF5, tables, tensors, MATLAB files and locks: written whole or not at all, read with suspicion."""
+"""HDF5, tables, tensors, MATLAB files, locks: written whole or not at all, read with suspicion."""
 
 from dah.exports import lazily
 
