@@ -1,0 +1,71 @@
+"""Labels that spread from labelled samples to their neighbours, and theirs in turn."""
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array, diags_array
+
+from dah.linalg import unit_rows
+
+POWER = 3  # of the cosines: near neighbours weigh more (Iscen et al., CVPR 2019)
+ROWS = 1024  # whose neighbours are looked for at a time
+LEFT = 1e-4  # of what is spread, after the last step
+
+
+def neighbour_graph(Z: np.ndarray, neighbours: int) -> csr_array:
+    """The normalised graph of each sample and its nearest others by cosine.
+
+        A_ij = max(0, cos(z_i, z_j))^3   where j is one of the `neighbours` nearest of i, or i of j
+        W = D^(-1/2) A D^(-1/2),   D = diag(sum_j A_ij)
+
+    Features float ``(n, d)``; returns W float32 ``(n, n)``, symmetric, with eigenvalues in
+    [-1, 1]. A sample whose cosines are all negative has no neighbours. Zhou et al., NIPS 2003;
+    the cubed cosines as in Iscen et al., CVPR 2019.
+    """
+    Z = torch.from_numpy(unit_rows(Z).astype(np.float32))
+    n = len(Z)
+    count = min(neighbours, n - 1)
+    cosines, columns = [], []
+    for first in range(0, n, ROWS):
+        block = Z[first : first + ROWS] @ Z.T
+        block.diagonal(first).fill_(-2.0)
+        values, nearest = block.topk(count, dim=1)
+        cosines.append(values)
+        columns.append(nearest)
+    weights = torch.cat(cosines).clamp_min(0).numpy().ravel() ** POWER
+    rows = np.repeat(np.arange(n), count)
+    A = csr_array((weights, (rows, torch.cat(columns).numpy().ravel())), shape=(n, n))
+    A = A.maximum(A.T)
+    degree = A.sum(axis=1)
+    scale = np.divide(1, np.sqrt(degree), out=np.zeros_like(degree), where=degree > 0)
+    return diags_array(scale) @ A @ diags_array(scale)
+
+
+def propagated(W: csr_array, given: np.ndarray, alpha: float) -> np.ndarray:
+    """What has come to each sample of the labels `given`.
+
+        F = (1 - alpha) sum_t (alpha W)^t F_0 = (1 - alpha) (I - alpha W)^(-1) F_0
+
+    Summed until the rest is below 10^-4 of the whole. W of ``neighbour_graph``, F_0 float
+    ``(n, C)``, ``0 <= alpha < 1``; returns the dtype and shape of F_0. Zhou et al., NIPS 2003.
+    """
+    F = given
+    steps = int(np.ceil(np.log(LEFT) / np.log(alpha))) if alpha else 1
+    for _ in range(steps):
+        F = alpha * (W @ F) + (1 - alpha) * given
+    return F
+
+
+def balanced(F: np.ndarray) -> np.ndarray:
+    """Shares of categories from what has come to each sample, so that categories weigh alike.
+
+        q_ij = r_ij / m_j / sum_l r_il / m_l,   r_ij = F_ij / sum_l F_il,   m_j = sum_i r_ij
+
+    A category that is common among the labelled, or central in the graph, does not swallow the
+    others. Of a sample that nothing came to, all shares are equal. Float ``(n, C)``, not negative;
+    returns rows that sum to one. Class mass normalisation, Zhu et al., ICML 2003, with equal
+    masses.
+    """
+    F = np.maximum(F, np.finfo(F.dtype).tiny * 1e6)
+    shares = F / F.sum(axis=1, keepdims=True)
+    shares = shares / shares.sum(axis=0)
+    return shares / shares.sum(axis=1, keepdims=True)
