@@ -10,6 +10,7 @@ from dah.errors import UserError
 from dah.files.artifacts import replacing
 from dah.images.fetch import check_domains
 from dah.networks.build import build_trunk
+from dah.networks.cuts import WHOLE, cut
 from dah.networks.weights import check_source
 from dah.params import Params
 from dah.project.costs import keep_costs
@@ -44,6 +45,8 @@ def main(params: Params, given: Namespace) -> None:
         check_source(params.backbone.name, params.backbone.weights)
     with torch.device("meta"):  # shapes without memory
         trunk = build_trunk(params.backbone.name)
+    if params.train.finetune not in WHOLE:
+        cut(trunk, params.train.finetune)
     if params.images.size < trunk.input_size:
         raise UserError(
             f"images.size is {params.images.size}, but {params.backbone.name} sees squares of"
