@@ -40,8 +40,8 @@ def cut(trunk: nn.Module, finetune: int | str) -> Cut:
         if finetune > len(blocks):
             limit = f"below its last {len(blocks)} at most" if blocks else "nowhere"
             raise UserError(
-                f"train.finetune: {finetune} blocks are to learn, and this trunk can be cut {limit};"
-                f" set it to all or head{_choice(names)}"
+                f"train.finetune: {finetune} blocks are to learn, and this trunk can be cut"
+                f" {limit}; set it to all or head{_choice(names)}"
             )
         place = len(blocks) - finetune
     else:

@@ -115,18 +115,12 @@ class Deciding(Forked):
 
 def test_what_cannot_be_cut_is_said():
     trunk = built("resnet18")
-    message = r"9 blocks are to learn.* last 8 at most.*layer4\.1, layer4"
-    with pytest.raises(UserError, match=message):
-        cut(trunk, 9)
-    with pytest.raises(
-        UserError, match=r"below a layer 'layer5'.* one of the layers layer4\.1, la"
-    ):
-        cut(trunk, "layer5")
-    with pytest.raises(
-        UserError, match="1 blocks are to learn.* can not be cut at all; set it to all"
-    ):
-        cut(Forked(), 1)
-    with pytest.raises(
-        UserError, match="no chain of layers that can be followed .*; set it to all"
-    ):
-        cut(Deciding(), 1)
+    refused = (
+        (trunk, 9, r"9 blocks are to learn.* last 8 at most.*layer4\.1, layer4"),
+        (trunk, "layer5", r"below a layer 'layer5'; .* one of the layers layer4\.1, layer4"),
+        (Forked(), 1, "1 blocks are to learn.* can be cut nowhere; set it to all or head"),
+        (Deciding(), 1, "no chain of layers that can be followed .* to all or head"),
+    )
+    for whole, finetune, message in refused:
+        with pytest.raises(UserError, match=message):
+            cut(whole, finetune)
