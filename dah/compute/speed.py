@@ -14,7 +14,7 @@ from dah.params import Train
 
 SEEN = {"cpu": 8, "cuda": 64}  # images at a time
 ROWS = 256  # of activations at a time
-LEAST = 0.3  # seconds
+LEAST = 0.1  # seconds
 
 
 def speeds(

@@ -46,6 +46,6 @@ def test_a_trunk_that_cannot_be_cut_has_no_speed_of_blocks(monkeypatch):
 
 def test_a_step_counts_after_the_first(monkeypatch):
     """The mean of the steps but the first, until so many seconds are over."""
-    clock = iter([0.0, 9.0, 10.0, 10.1, 20.0, 20.3])
+    clock = iter([0.0, 9.0, 10.0, 10.05, 20.0, 20.35])
     monkeypatch.setattr(speed.time, "perf_counter", lambda: next(clock))
     assert abs(speed._seconds(lambda: None, CPU) - 0.2) < 1e-9
