@@ -1,4 +1,4 @@
-"""Trunks, their weights, where they are cut, the hash head, DANN's critic, folding, networks in files."""
+"""Trunks, their weights and cuts, the hash head, DANN's critic, folding, networks in files."""
 
 from dah.exports import lazily
 
