@@ -17,8 +17,8 @@ LITE0 = "timm/tf_efficientnet_lite0"
 
 
 def theirs(state):
-    """The package's names: an underscore before each part, blocks numbered through."""
-    return {f"_{name.replace('.', '._', 1)}": value for name, value in state.items()}
+    """Other names in the same order, as the package has them: ``_conv_stem.weight``."""
+    return {f"_{name}": value for name, value in state.items()}
 
 
 @pytest.fixture
