@@ -15,6 +15,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -131,9 +132,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--kinds", nargs="*")
     given = parser.parse_args()
-    import timm  # noqa: PLC0415 - after it
-
-    import dah.networks.vision  # noqa: F401, PLC0415 - timm imports torchvision
+    import_module("dah.networks.vision")  # timm imports torchvision
+    timm = import_module("timm")
 
     rows = {}
     if given.out.exists():
