@@ -175,7 +175,7 @@ class Pipeline:
             {
                 f"features {domain}": [
                     f"--images=data/images/{domain}.h5", "--backbone=data/backbone.pt",
-                    f"--out=data/features/{domain}.h5",
+                    f"--out=data/features/{domain}.h5", f"--views=data/views/{domain}.h5",
                 ]
                 for domain in self.domains
             }
@@ -192,7 +192,8 @@ class Pipeline:
     def train(self, task: str, seed: int, copy: str = "") -> Row:
         """Train and encode one task; what it took and how good its codes are."""
         place = f"{task}/{seed}{copy}"
-        inputs = ["--images=data/images", "--features=data/features", f"--lists=data/tasks/{task}"]
+        folders = (f"--{name}=data/{name}" for name in ("images", "features", "views"))
+        inputs = [*folders, f"--lists=data/tasks/{task}"]
         named = [f"--task={task}", f"--seed={seed}", *inputs]
         model = f"data/models/{place}/dah.pt"
         trained = self.stage(

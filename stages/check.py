@@ -5,13 +5,16 @@ from pathlib import Path
 
 import torch
 
-from dah.compute.devices import choose_device
+from dah.compute.devices import choose_device, use_precision, use_threads
+from dah.compute.speed import looking_speed, speeds
 from dah.errors import UserError
 from dah.files.artifacts import replacing
-from dah.images.fetch import check_domains
+from dah.images.fetch import LAYOUTS, check_domains
 from dah.networks.build import build_trunk
+from dah.networks.cuts import WHOLE, cut
 from dah.networks.weights import check_source
 from dah.params import Params
+from dah.project.ahead import told
 from dah.project.costs import keep_costs
 from dah.project.leftovers import (
     add_to_record,
@@ -34,6 +37,17 @@ def exists(path: str) -> bool:
         return False
 
 
+def expected_costs(params: Params) -> list[str]:
+    """What the run will take by the speed of this machine, in lines."""
+    use_threads(params.train.threads)
+    use_precision(params.train.precision)
+    device, name = choose_device(params.train.device), params.backbone.name
+    rates = speeds(lambda: build_trunk(name), params.dah.bits, params.train, device)
+    looking = looking_speed(build_trunk(name), device)
+    layout = LAYOUTS.get(params.dataset.name)
+    return told(params, rates, looking, layout.images if layout else {})
+
+
 def main(params: Params, given: Namespace) -> None:
     path = params.dataset.path
     check_domains(params.dataset.name, params.domains)
@@ -44,6 +58,8 @@ def main(params: Params, given: Namespace) -> None:
         check_source(params.backbone.name, params.backbone.weights)
     with torch.device("meta"):  # shapes without memory
         trunk = build_trunk(params.backbone.name)
+    if params.train.finetune not in WHOLE:
+        cut(trunk, params.train.finetune)
     if params.images.size < trunk.input_size:
         raise UserError(
             f"images.size is {params.images.size}, but {params.backbone.name} sees squares of"
@@ -69,6 +85,8 @@ def main(params: Params, given: Namespace) -> None:
         print(f"removed {name}: figures of what is no longer listed")
     add_to_record(given.data, params)
     keep_costs(COST, stages_of(params))
+    for line in expected_costs(params):
+        print(line)
     with replacing(given.out) as part:
         part.write_text("checked\n", encoding="utf-8")
     print(f"{len(params.tasks)} tasks, {len(params.methods)} methods, {params.dah.bits} bits")

@@ -27,7 +27,7 @@ def main(params: Params, given: Namespace) -> None:
     use_precision(params.train.precision)
     device, finetune = choose_device(params.train.device), params.train.finetune
     lists, domains = read_lists(given.lists), params.domains_of(given.task)
-    sharpness = params.dah.sharpness
+    sharpness, folders = params.dah.sharpness, (given.images, given.features, given.views)
     sides, figures = None, {}
     title, silent = f"encode {given.task}", not is_first()
     for method in (bar := tqdm(params.methods, title, unit="method", disable=silent)):
@@ -35,7 +35,7 @@ def main(params: Params, given: Namespace) -> None:
         network = load_network(given.models / f"{method}.pt").to(device)
         size = network.input_size
         if sides is None:
-            read = read_inputs(given.images, given.features, domains, lists, size, finetune)
+            read = read_inputs(*folders, domains, lists, size, finetune)
             sides = [torch.from_numpy(side).to(device) for side in read]
             sides.append(mixtures(sides[1], partners(len(sides[1]), given.seed)))
         encoder, view = network.learner(finetune), plain_view(finetune, size)
@@ -54,6 +54,6 @@ def main(params: Params, given: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    inputs = "models", "images", "features", "lists"
+    inputs = "models", "images", "features", "views", "lists"
     names = "task", "seed", *inputs, "out", "validation"
     run_shared(main, *(f"--{name}" for name in names))

@@ -1,4 +1,4 @@
-"""fc7 activations of a domain's images from the frozen pretrained trunk."""
+"""fc7 of a domain's images, and what the blocks that do not learn make of views of them."""
 
 from argparse import Namespace
 
@@ -9,8 +9,12 @@ from dah.compute.augment import centre_crop
 from dah.compute.devices import choose_device, use_precision, use_threads
 from dah.compute.distributed import gather, is_first, own_share
 from dah.compute.inference import batch_size, settled
+from dah.compute.views import stored_views
 from dah.files.artifacts import read_images, write_features
+from dah.files.views import write_views
 from dah.networks.checkpoints import load_trunk
+from dah.networks.cuts import WHOLE, cut
+from dah.networks.folding import fold_batch_norms
 from dah.params import Params
 from stages.processes import run_shared
 
@@ -19,7 +23,12 @@ def main(params: Params, given: Namespace) -> None:
     use_threads(params.train.threads)
     use_precision(params.train.precision)
     device = choose_device(params.train.device)
-    trunk = settled(load_trunk(given.backbone), device)
+    trunk, lower = load_trunk(given.backbone), None
+    if params.train.finetune not in WHOLE:
+        below = cut(trunk, params.train.finetune).lower
+        lower = fold_batch_norms(below, trunk.input_size)
+        lower = lower.to(device, memory_format=torch.channels_last)
+    trunk = settled(trunk, device)
     images, ids = read_images(given.images)
     size = batch_size(device, trunk.input_size)
     batches = torch.from_numpy(images[own_share(len(images))]).split(size)
@@ -31,7 +40,16 @@ def main(params: Params, given: Namespace) -> None:
         whole = gather(torch.cat(fc7), len(images)).cpu().numpy()
     if is_first():
         write_features(given.out, whole, ids)
+    views, rows = [torch.empty(0, 0, 0, dtype=torch.float16)], []  # none: no blocks are cut off
+    if lower is not None:
+        pixels, side = torch.from_numpy(images), trunk.input_size
+        made = stored_views(lower, pixels, side, params.train, device, size)
+        title = f"views {given.images.stem}"
+        views = list(tqdm(made, title, params.train.views, unit="view", disable=silent))
+        views, rows = [torch.stack(views, dim=1)], ids
+    if is_first():
+        write_views(given.views, views[0].numpy(), rows)
 
 
 if __name__ == "__main__":
-    run_shared(main, "--images", "--backbone", "--out")
+    run_shared(main, "--images", "--backbone", "--out", "--views")

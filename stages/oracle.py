@@ -42,7 +42,8 @@ def main(params: Params, given: Namespace) -> None:
     trunk = load_trunk(given.backbone)
     learner = build_network(trunk, bits, options.bottleneck, finetune).to(device).learner(finetune)
     size, domains = trunk.input_size, (domain, domain)
-    known, whole = read_inputs(given.images, given.features, domains, known_lists, size, finetune)
+    folders = given.images, given.features, given.views
+    known, whole = read_inputs(*folders, domains, known_lists, size, finetune)
     view = random_view(finetune, size, options.augment, device, known)
     arrays = known, known_lists.source_labels, whole
     data, weights = (torch.from_numpy(a).to(device) for a in arrays), (params.dah, params.softmax)
@@ -61,5 +62,5 @@ def main(params: Params, given: Namespace) -> None:
 
 if __name__ == "__main__":
     names = "task", "method", "seed"
-    paths = "backbone", "images", "features", "lists", "truth", "out", "checkpoint"
+    paths = "backbone", "images", "features", "views", "lists", "truth", "out", "checkpoint"
     run_shared(main, *(f"--{name}" for name in (*names, *paths)))

@@ -33,7 +33,8 @@ def main(params: Params, given: Namespace) -> None:
     network = build_network(trunk, outputs, options.bottleneck, options.finetune, kind.softmax)
     network = network.to(device)
     size, finetune = trunk.input_size, options.finetune
-    source, target = read_inputs(given.images, given.features, domains, lists, size, finetune)
+    folders = given.images, given.features, given.views
+    source, target = read_inputs(*folders, domains, lists, size, finetune)
     seen = (source,) if kind.blind else (source, target)
     view = random_view(finetune, size, options.augment, device, *seen)
     arrays = source, lists.source_labels, target
@@ -60,5 +61,5 @@ def main(params: Params, given: Namespace) -> None:
 
 if __name__ == "__main__":
     names = "task", "method", "seed"
-    paths = "backbone", "images", "features", "lists", "out", "curves", "checkpoint"
+    paths = "backbone", "images", "features", "views", "lists", "out", "curves", "checkpoint"
     run_shared(main, *(f"--{name}" for name in (*names, *paths)))

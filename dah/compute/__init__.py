@@ -5,7 +5,7 @@ from dah.exports import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "augment": ["View", "centre_crop", "plain_view", "random_view"],
+        "augment": ["View", "centre_crop", "drawn_views", "plain_view", "random_view"],
         "devices": [
             "choose_device",
             "compiled",
@@ -26,5 +26,7 @@ __getattr__, __dir__, __all__ = lazily(
             "shared_over_processes",
         ],
         "inference": ["batch_size", "settled"],
+        "speed": ["looking_speed", "speeds"],
+        "views": ["stored_views"],
     },
 )

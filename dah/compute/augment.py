@@ -10,6 +10,7 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from dah.params import Augment
 
+CENTRE = 0  # of the stored views of an image, the one that no randomness made
 View = Callable[[Tensor, torch.Generator, int, slice], Tensor]
 
 
@@ -80,22 +81,39 @@ def augment(
     return views.add_(shift[:, :, None, None]).clamp_(0, 1)
 
 
-def random_view(
-    finetune: str, size: int, options: Augment, device: torch.device, *sets: np.ndarray
-) -> View:
-    """How training looks at its inputs: at random views of pixels, at activations as they are.
+def drawn_views(
+    views: Tensor, rng: torch.Generator, batch: int | None = None, share: slice = slice(None)
+) -> Tensor:
+    """One of the K stored views of every image, float16 ``(n, K, ...)`` to float32 ``(n, ...)``.
 
-    `sets` are the images whose colours the shifts follow; `finetune` as in ``read_inputs``; the
-    views are made on `device`.
+    `rng`, `batch` and `share` as of ``augment``.
+    """
+    n, count = views.shape[:2]
+    drawn = torch.randint(count, (n if batch is None else batch,), generator=rng, device=rng.device)
+    return views[torch.arange(n, device=rng.device), drawn[share]].float()
+
+
+def random_view(
+    finetune: int | str, size: int, options: Augment, device: torch.device, *sets: np.ndarray
+) -> View:
+    """How training looks at its inputs.
+
+    At random views of pixels, at one of the stored views of each image, or at fc7 as it is. `sets`
+    are the images whose colours the shifts follow; `finetune` as in ``read_inputs``; the views are
+    made on `device`.
     """
     if finetune == "head":
         return lambda rows, *_: rows
+    if finetune != "all":
+        return drawn_views
     deviation = colour_deviation(*sets).to(device)
     return partial(augment, size=size, options=options, deviation=deviation)
 
 
-def plain_view(finetune: str, size: int) -> Callable[[Tensor], Tensor]:
-    """How encoding looks at its inputs: at the centres of pixels, at activations as they are."""
+def plain_view(finetune: int | str, size: int) -> Callable[[Tensor], Tensor]:
+    """How encoding looks at its inputs: at the centres of pixels or of views, at fc7 as it is."""
     if finetune == "head":
         return lambda rows: rows
+    if finetune != "all":
+        return lambda views: views[:, CENTRE].float()
     return partial(centre_crop, size=size)

@@ -51,5 +51,6 @@ __getattr__, __dir__, __all__ = lazily(
             "write_table",
         ],
         "tensors": ["is_weight", "load_safetensors", "load_tensors", "save_tensors"],
+        "views": ["read_views", "write_views"],
     },
 )

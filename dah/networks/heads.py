@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from dah.networks.cuts import cut
+
 FC8_DEVIATION = 0.01
 
 # MKL prepares its vector functions at their first call. Two threads that make it at once now and
@@ -61,19 +63,34 @@ class Head(nn.Module):
         return Outputs((*layers, fc8), u)
 
 
-class Network(nn.Module):
-    """A head on a trunk.
+class Blocks(nn.Module):
+    """A head on a trunk, or on its upper part: what the trunk takes to ``Outputs``.
 
-    Images RGB float ``(n, 3, input_size, input_size)`` in [0, 1] to ``Outputs``, whose layers are
-    the trunk's activations and those of the head; ``build_network`` names them.
+    The layers are the trunk's activations and those of the head.
+    """
+
+    def __init__(self, trunk: nn.Module, head: Head) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = head
+
+    def forward(self, x: Tensor) -> Outputs:
+        activations = self.trunk(x)
+        layers, u = self.head(activations[-1])
+        return Outputs((*activations, *layers), u)
+
+
+class Network(Blocks):
+    """A head on a whole trunk.
+
+    Images RGB float ``(n, 3, input_size, input_size)`` in [0, 1] to ``Outputs``, whose layers
+    ``build_network`` names.
     """
 
     def __init__(
         self, trunk: nn.Module, outputs: int, bottleneck: int = 0, softmax: bool = False
     ) -> None:
-        super().__init__()
-        self.trunk = trunk
-        self.head = Head(trunk.widths[-1], outputs, bottleneck, softmax)
+        super().__init__(trunk, Head(trunk.widths[-1], outputs, bottleneck, softmax))
         self.shape = {"outputs": outputs, "bottleneck": bottleneck, "softmax": softmax}
 
     @property
@@ -81,23 +98,26 @@ class Network(nn.Module):
         """Side of the squares that the trunk sees, pixels."""
         return self.trunk.input_size
 
-    def learner(self, finetune: str) -> nn.Module:
-        """The part that learns: the head where `finetune` is ``head``, else all of it."""
-        return self.head if finetune == "head" else self
+    def learner(self, finetune: int | str) -> nn.Module:
+        """The part that learns, which shares its weights with the whole.
 
-    def forward(self, images: Tensor) -> Outputs:
-        activations = self.trunk(images)
-        layers, u = self.head(activations[-1])
-        return Outputs((*activations, *layers), u)
+        ``all`` of it, the ``head``, or the upper part of ``cut`` with the head: N blocks of the
+        trunk, or a layer by name and all above it. Raises ``UserError`` as ``cut`` does.
+        """
+        if finetune == "head":
+            return self.head
+        return self if finetune == "all" else Blocks(cut(self.trunk, finetune).upper, self.head)
 
 
 def build_network(
-    trunk: nn.Module, outputs: int, bottleneck: int, finetune: str, softmax: bool = False
+    trunk: nn.Module, outputs: int, bottleneck: int, finetune: int | str, softmax: bool = False
 ) -> Network:
     """A network on a pretrained trunk, and with it the layers that MK-MMD acts on.
 
-    - A trunk with fc6 and fc7, all of it trained: fc6, fc7 and fc8 (eq. 1).
-    - A trunk of pooled features, all trained: these, a new fc7 of `bottleneck` units, and fc8.
+    - A trunk with fc6 and fc7 that learn: fc6, fc7 and fc8 (eq. 1); without fc6 where fc7 is the
+      lowest layer that does.
+    - A trunk of pooled features, its last blocks or all trained: these, a new fc7 of `bottleneck`
+      units, and fc8.
     - `finetune` is ``head``: the trunk is frozen, so that only a new fc7 of `bottleneck` units on
       its last activation, and fc8, can bring the domains together.
     """

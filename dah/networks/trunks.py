@@ -6,11 +6,16 @@ from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
+from torch.fx import wrap
+from torch.nn.functional import adaptive_avg_pool2d
 
 from dah.errors import UserError
 from dah.vision import torchvision
 
 models = torchvision.models
+
+
+wrap("pooled_to")  # one step of a trunk that is cut in two
 
 
 class TorchvisionTrunk(nn.Module):
@@ -53,15 +58,21 @@ class TorchvisionTrunk(nn.Module):
         if not isinstance(self.model, models.AlexNet | models.VGG):
             return (self.model(x),)
         x = self.model.features(x)
-        if tuple(x.shape[2:]) != self.model.avgpool.output_size:  # of smaller images than ours
-            x = self.model.avgpool(x)  # whose gradient does not repeat itself on a GPU
-        x = x.flatten(1)
+        x = pooled_to(x, self.model.avgpool.output_size).flatten(1)
         activations = []
         for layer in self.model.classifier:
             x = layer(x)
             if isinstance(layer, nn.ReLU):
                 activations.append(x)
         return tuple(activations)
+
+
+def pooled_to(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Means of maps ``(n, C, h, w)`` over `size` windows, where they are not of that size already.
+
+    Ours are; the gradient of the pooling does not repeat itself on a GPU.
+    """
+    return x if tuple(x.shape[2:]) == size else adaptive_avg_pool2d(x, size)
 
 
 def trunk_names() -> list[str]:

@@ -6,11 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.fx import wrap
 from torch.nn.functional import relu
 
 WIDTHS = (64, 256, 256, 256, 256, 4096, 4096)
 IMAGENET_RGB = (123.68, 116.779, 103.939)
 LRN = (5, 2.0, 1e-4, 0.75)  # channels N, kappa, alpha, beta
+
+
+wrap("response_norm")  # one step of the trunk where it is cut in two
 
 
 class VggF(nn.Module):

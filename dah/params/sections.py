@@ -1,9 +1,10 @@
 """``params.yaml`` as frozen dataclasses: which keys there are, and what they may be."""
 
 import re
-from typing import Annotated, Literal
+from reprlib import repr as shortened
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, Strict
+from pydantic import BeforeValidator, ConfigDict, Field, Strict
 from pydantic.dataclasses import dataclass
 
 from dah.datasets import LAYOUTS
@@ -21,6 +22,21 @@ Positive = Annotated[Number, Field(gt=0)]
 Seed = Annotated[Whole, Field(ge=0, le=2**32 - 1)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Names = tuple[Text, ...]
+
+
+def _blocks(value: Any) -> Any:
+    """``all``, ``head``, a number of blocks from 1 on, or the name of a layer."""
+    if type(value) is int and 1 <= value <= 1000:
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\w[\w.]{0,199}", value):
+        return value
+    raise UserError(
+        "train.finetune must be all, head, a number of blocks from 1 on or a layer's name, found"
+        f" {shortened(value)[:100]}"
+    )
+
+
+Finetune = Annotated[Count | Text, BeforeValidator(_blocks)]
 
 
 @dataclass(frozen=True, config=SECTION)
@@ -77,7 +93,9 @@ class Train:
     epochs: Count
     learning_rate: Positive
     final_learning_rate: Positive
-    finetune: Literal["all", "head"]
+    finetune: Finetune
+    views: Annotated[Whole, Field(ge=1, le=64)]
+    views_gib: Positive
     bottleneck: Annotated[Whole, Field(ge=1, le=65536)]
     trunk_factor: Share
     momentum: Annotated[Number, Field(ge=0, le=0.999)]

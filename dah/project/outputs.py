@@ -14,6 +14,7 @@ FOLDERS = (
     "tasks",
     "truth",
     "features",
+    "views",
     "predictions",
     "models",
     "codes",
@@ -26,7 +27,7 @@ def outputs(params: Params) -> set[str]:
     """Every file that a run with these parameters makes or may make, relative to ``data/``."""
     names = {"backbone.pt"} | {f"raw/{domain}.tar" for domain in params.domains}
     for domain in params.domains:
-        names |= {f"{folder}/{domain}.h5" for folder in ("images", "features")}
+        names |= {f"{folder}/{domain}.h5" for folder in ("images", "features", "views")}
         names |= {f"{folder}/{domain}.csv" for folder in ("labels", "skipped")}
     for task in params.tasks:
         names |= {f"truth/{task}.csv", f"evaluation/{task}.json"}
@@ -86,7 +87,7 @@ def cleared(params: Params) -> set[str]:
 def read_whole(params: Params) -> set[str]:
     """The folders that stages depend on as a whole: DVC takes what else is in them for a change."""
     of_tasks = {f"{folder}/{task}" for task in params.tasks for folder in ("models", "codes")}
-    return {"images", "features", "labels", "skipped", "evaluation"} | of_tasks
+    return {"images", "features", "views", "labels", "skipped", "evaluation"} | of_tasks
 
 
 def overlapping(path: Path, data: Path) -> Path | None:

@@ -35,7 +35,11 @@ def facts(params: Params, root: Path) -> dict[str, str]:
 
 
 def _learning(params: Params) -> str:
-    return "all layers learn" if params.train.finetune == "all" else "frozen"
+    finetune = params.train.finetune
+    if isinstance(finetune, int):
+        return f"its last {finetune} blocks learn" if finetune > 1 else "its last block learns"
+    named = {"all": "all layers learn", "head": "frozen"}
+    return named.get(finetune, f"learns from {finetune} on")
 
 
 def changes(params: Params, root: Path) -> tuple[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A task's images, and their fc7, in memory: source and target in the order of its lists."""
+"""A task's images, or what was made of them: source and target in the order of its lists."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 from dah.errors import UserError
 from dah.files.artifacts import read_features, read_images
 from dah.files.tables import rows_of
+from dah.files.views import read_views
 from dah.tasks.lists import Lists
 
 Reader = Callable[[Path], tuple[np.ndarray, list[str]]]
@@ -16,15 +17,22 @@ Reader = Callable[[Path], tuple[np.ndarray, list[str]]]
 def read_inputs(
     images: Path,
     features: Path,
+    views: Path,
     domains: tuple[str, str],
     lists: Lists,
     smallest: int,
-    finetune: str,
+    finetune: int | str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the layers that learn see: pixels, or fc7 where `finetune` is ``head``."""
+    """What the layers that learn see.
+
+    Pixels where `finetune` is ``all``, fc7 where it is ``head``, else ``read_views`` of the layers
+    below.
+    """
     if finetune == "head":
         return read_fc7(features, domains, lists)
-    return read_pixels(images, domains, lists, smallest)
+    if finetune == "all":
+        return read_pixels(images, domains, lists, smallest)
+    return _read(views, domains, lists, read_views)
 
 
 def read_pixels(

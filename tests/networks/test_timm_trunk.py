@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from dah.encoder.encoder import assemble
 from dah.errors import UserError
 from dah.networks.build import build_trunk
+from dah.networks.cuts import block_names, cut
 from dah.networks.folding import fold_batch_norms
 from dah.networks.heads import build_network
 from dah.networks.weights import check_source, load_weights
@@ -113,6 +114,21 @@ def test_folding_changes_nothing_but_the_last_digits(name):
     with torch.inference_mode():
         expected = model(images)
         assert_close(folded(images), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_it_can_be_cut(name):
+    """Below its last block and below a middle one: both parts are the whole."""
+    torch.manual_seed(0)
+    trunk = build_trunk(f"timm/{name}").eval()
+    names = block_names(trunk)
+    images = images_for(trunk)
+    with torch.inference_mode():
+        (expected,) = trunk(images)
+        for finetune in (1, names[len(names) // 2]):
+            parts = cut(trunk, finetune)
+            (found,) = parts.upper(parts.lower(images))
+            assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("name", KINDS)

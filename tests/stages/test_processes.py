@@ -106,6 +106,7 @@ def folder(tmp_path_factory):
 
 def features(folder, count, images="hand"):
     paths = "--images", f"../{images}.h5", "--backbone", "../backbone.pt", "--out", "fc7.h5"
+    paths += "--views", "views.h5"
     return call("stages.features", *paths, cwd=folder / str(count))
 
 
@@ -115,7 +116,9 @@ def test_features_of_two_processes_are_those_of_one(folder):
     (one, ids), (two, same) = (read_features(folder / str(n) / "fc7.h5") for n in (1, 2))
     assert ids == same
     assert_allclose(two, one, rtol=1e-5, atol=1e-5)
-    assert sorted(path.name for path in (folder / "2").iterdir()) == ["fc7.h5", "params.yaml"]
+    assert sorted(path.name for path in (folder / "2").iterdir()) == [
+        "fc7.h5", "params.yaml", "views.h5",
+    ]  # fmt: skip
 
 
 def test_a_mistake_in_two_processes_is_one_line(folder):

@@ -1,6 +1,7 @@
 """Stages and commands as a user meets them: exit codes and single lines."""
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,18 @@ CHECK = "stages.check", "--data", "data", "--out", "data/checked.txt"
 def test_the_check_accepts_the_default(tmp_path):
     """It says what the parameters amount to, and what fetch waits for is always the same."""
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    assert call(*CHECK, cwd=tmp_path) == (0, "2 tasks, 3 methods, 64 bits\n", "")
+    code, output, error = call(*CHECK, cwd=tmp_path)
+    assert (code, error) == (0, "")
+    speed, cost, amount = output.splitlines()
+    assert re.fullmatch(
+        r"images/s that learn on this machine: head \d+, the last block \d+, all \d+; that are"
+        r" looked at: \d+", speed
+    )  # fmt: skip
+    assert re.fullmatch(
+        r"expected of all 6 trainings and the features, 1000 images assumed of hand, scene, print:"
+        r" head \d+ \w+, the last block \d+ \w+, all \d+ \w+; train.finetune is all", cost
+    )  # fmt: skip
+    assert amount == "2 tasks, 3 methods, 64 bits"
     assert (tmp_path / "data/checked.txt").read_text() == "checked\n"
 
 

@@ -67,6 +67,7 @@ def run(tmp_path_factory):
         "labels": data / "labels", "lists": data / "tasks" / TASK,
         "truth": data / "truth.csv", "backbone": data / "backbone.pt",
         "images": data / "images", "features": data / "features",
+        "views": data / "views",
         "models": data / "models", "checkpoint": data / "c.pt", "curves": data / "curves",
         "predictions": data / "predictions", "codes": data / "codes",
         "validation": data / "validation" / TASK / "0.json", "skipped": data / "skipped",
@@ -90,7 +91,10 @@ def run(tmp_path_factory):
     call(split)
     call(backbone, out=data / "backbone.pt")
     for domain in given.domains:
-        call(features, images=data / f"images/{domain}.h5", out=data / f"features/{domain}.h5")
+        call(
+            features, images=data / f"images/{domain}.h5", out=data / f"features/{domain}.h5",
+            views=data / f"views/{domain}.h5",
+        )  # fmt: skip
     call(describe, metrics=data / "domains.json")
     call(adapt, out=data / "predictions")
     for method in given.methods:
