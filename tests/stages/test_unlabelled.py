@@ -96,6 +96,7 @@ def run(tmp_path_factory):
     for method in given.methods:
         call(train, method=method, out=data / f"models/{method}.pt", curves=data / f"live/{method}")
     call(encode, out=data / "codes/0/deep")
+    call(transfer, out=data / "codes/0/transfer")
     call(hashing, out=data / "codes/0/unsupervised")
     call(oracle, method="suh", out=data / "codes/0/oracle")
     call(evaluate, curves=data / "curves.csv")
