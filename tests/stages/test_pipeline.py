@@ -68,7 +68,8 @@ def test_the_graph_is_what_the_design_draws():
     """Training leads to evaluation, and not the other way round."""
     assert downstream("train") == {"encode", "evaluate", "report"}
     assert downstream("backbone") == {
-        "features", "describe", "adapt", "transfer", "hash", "oracle", "train", "encode", "evaluate", "report",
+        "features", "describe", "adapt", "transfer", "hash", "oracle", "train", "encode",
+        "evaluate", "report",
     }  # fmt: skip
     assert downstream("transfer") == downstream("hash") == {"evaluate", "report"}
     assert downstream("report") == set()
