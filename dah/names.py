@@ -24,6 +24,7 @@ DEEP = {
     "dan": Deep("dan", softmax=True),
     "dann": Deep("dann", softmax=True, critic=True),
 }
+TRANSFER = {"psca": "psca"}  # and their functions in dah.hashing
 UNSUPERVISED = {  # and their functions in dah.hashing
     "itq": "itq",
     "kmeans": "kmeans_hashing",

@@ -27,11 +27,11 @@ from stages.command import run
 
 def read_run(folder: Path, params: Params) -> tuple[dict[str, Codes], dict[str, str]]:
     """The export of every method of one seed, and why some baselines have none."""
-    deep, unsupervised, oracles = params.methods, params.unsupervised, params.oracles
-    kinds = {"deep": deep, "unsupervised": unsupervised, "oracle": oracles}
+    kinds = {"deep": params.methods, "transfer": params.transfer}
+    kinds |= {"unsupervised": params.unsupervised, "oracle": params.oracles}
     paths = {m: folder / kind / f"{m}.h5" for kind, methods in kinds.items() for m in methods}
     reasons = {}
-    for kind in ("unsupervised", "oracle"):
+    for kind in ("transfer", "unsupervised", "oracle"):
         reasons |= read_omissions(folder / kind)
     codes = {method: read_codes(path) for method, path in paths.items() if method not in reasons}
     return codes, reasons

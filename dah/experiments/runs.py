@@ -18,7 +18,7 @@ from dah.project.costs import machines_of
 PARAMS = "params.yaml"
 SEEDS = "train.seeds"
 # How much is run and how its sums are rounded, not what is computed.
-EXTENT = (SEEDS, "methods", "unsupervised", "oracles", "train.threads")
+EXTENT = (SEEDS, "methods", "transfer", "unsupervised", "oracles", "train.threads")
 FIGURES = "metrics/{task}.json"
 MEANS = "metrics/means.json"
 COST = "metrics/cost.json"

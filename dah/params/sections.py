@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from dah.datasets import LAYOUTS
 from dah.errors import UserError
-from dah.names import DEEP, ORACLES, UNSUPERVISED
+from dah.names import DEEP, ORACLES, TRANSFER, UNSUPERVISED
 
 SECTION = ConfigDict(extra="forbid", allow_inf_nan=False)
 Whole = Annotated[int, Strict()]
@@ -142,6 +142,16 @@ class Adapt:
 
 
 @dataclass(frozen=True, config=SECTION)
+class Psca:
+    landmarks: Count
+    mmd: Positive
+    sparsity: Positive
+    agreement: Positive
+    rounds: Count
+    ridge: Positive
+
+
+@dataclass(frozen=True, config=SECTION)
 class Params:
     """The whole of ``params.yaml``; the file's comments say what each key does.
 
@@ -153,6 +163,7 @@ class Params:
     domains: Names
     tasks: Names
     methods: tuple[Literal[tuple(DEEP)], ...]
+    transfer: tuple[Literal[tuple(TRANSFER)], ...]
     unsupervised: tuple[Literal[tuple(UNSUPERVISED)], ...]
     oracles: tuple[Literal[ORACLES], ...]
     images: Images
@@ -161,6 +172,7 @@ class Params:
     softmax: Softmax
     train: Train
     adapt: Adapt
+    psca: Psca
 
     def __post_init__(self) -> None:
         if self.dataset.name == "digits" and self.dataset.path is not None:
@@ -183,7 +195,7 @@ class Params:
         for key, entries in lists.items():
             if not entries:
                 raise UserError(f"{key} is an empty list; it needs at least one entry")
-        lists |= {"unsupervised": self.unsupervised, "oracles": self.oracles}
+        lists |= {key: getattr(self, key) for key in ("transfer", "unsupervised", "oracles")}
         for key, entries in lists.items():
             twice = sorted({entry for entry in entries if entries.count(entry) > 1})
             if twice:

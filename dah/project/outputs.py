@@ -37,7 +37,7 @@ def outputs(params: Params) -> set[str]:
         for seed in params.train.seeds:
             names |= {f"models/{task}/{seed}/{method}.pt" for method in params.methods}
             names |= {f"codes/{task}/{seed}/{kind}/{OMITTED}" for kind in code_kinds(params)[1:]}
-            kinds = (params.methods, params.unsupervised, params.oracles)
+            kinds = (params.methods, params.transfer, params.unsupervised, params.oracles)
             for kind, methods in zip(code_kinds(params), kinds, strict=False):
                 names |= {f"codes/{task}/{seed}/{kind}/{method}.h5" for method in methods}
     return names
@@ -61,7 +61,7 @@ def stages_of(params: Params) -> set[str]:
     for task in params.tasks:
         names |= {f"{stage}@{task}" for stage in ("split", "adapt", "evaluate")}
         for seed in params.train.seeds:
-            names |= {f"{stage}@{task}-{seed}" for stage in ("encode", "hash")}
+            names |= {f"{stage}@{task}-{seed}" for stage in ("encode", "transfer", "hash")}
             names |= {f"train@{task}-{method}-{seed}" for method in params.methods}
             names |= {f"oracle@{task}-{method}-{seed}" for method in params.oracles}
     return names
@@ -69,7 +69,8 @@ def stages_of(params: Params) -> set[str]:
 
 def code_kinds(params: Params) -> tuple[str, ...]:
     """The folders of a seed's codes."""
-    return ("deep", "unsupervised", "oracle") if params.oracles else ("deep", "unsupervised")
+    kinds = "deep", "transfer", "unsupervised"
+    return (*kinds, "oracle") if params.oracles else kinds
 
 
 def cleared(params: Params) -> set[str]:

@@ -13,12 +13,12 @@ from dah.report.tables import column_of
 ROOT = Path(__file__).parents[2]
 SHALLOW = ("coral", "gfk", "jda", "none", "tca")
 DEEP = ("dah", "dah-e", "noda", "source", "dan", "dann")
-HASHING = ("dah", "dah-e", "noda", "suh", "itq", "kmeans", "ba", "bdnn")
+HASHING = ("dah", "dah-e", "noda", "psca", "suh", "itq", "kmeans", "ba", "bdnn")
 
 
 def columns(tasks, deviation=True):
     """Every method that there is on so many tasks, and their mean."""
-    accuracy = {name: 40.0 + i for i, name in enumerate((*SHALLOW, *DEEP, "suh"))}
+    accuracy = {name: 40.0 + i for i, name in enumerate((*SHALLOW, *DEEP, "psca", "suh"))}
     figures = {
         "accuracy": accuracy,
         "accuracy_svm": dict.fromkeys(SHALLOW, 55.0),

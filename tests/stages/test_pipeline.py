@@ -68,8 +68,10 @@ def test_the_graph_is_what_the_design_draws():
     """Training leads to evaluation, and not the other way round."""
     assert downstream("train") == {"encode", "evaluate", "report"}
     assert downstream("backbone") == {
-        "features", "describe", "adapt", "hash", "oracle", "train", "encode", "evaluate", "report",
+        "features", "describe", "adapt", "transfer", "hash", "oracle", "train", "encode",
+        "evaluate", "report",
     }  # fmt: skip
+    assert downstream("transfer") == downstream("hash") == {"evaluate", "report"}
     assert downstream("report") == set()
 
 
@@ -275,7 +277,7 @@ def test_what_is_there_stays_where_something_is_added(stand_in):
     replaced(stand_in / "params.yaml", "  seeds:\n    - 0\n", "  seeds:\n    - 0\n    - 1\n")
     tasks, methods = ("print-hand", "hand-scene"), ("dah", "dah-e", "noda")
     gathering = {"check", *(f"evaluate@{task}" for task in tasks)}
-    added = {f"{stage}@{task}-1" for stage in ("encode", "hash") for task in tasks}
+    added = {f"{stage}@{task}-1" for stage in ("encode", "transfer", "hash") for task in tasks}
     added |= {f"train@{task}-{method}-1" for task in tasks for method in methods}
     assert ran(stand_in) == gathering | added | {"report"}
     replaced(stand_in / "params.yaml", "  - noda\n", "  - noda\n  - dan\n")

@@ -28,6 +28,7 @@ from stages import (
     resize,
     split,
     train,
+    transfer,
 )
 from stages import hash as hashing
 
@@ -100,6 +101,7 @@ def run(tmp_path_factory):
     for method in given.methods:
         call(train, method=method, out=data / f"models/{method}.pt", curves=data / f"live/{method}")
     call(encode, out=data / "codes/0/deep")
+    call(transfer, out=data / "codes/0/transfer")
     call(hashing, out=data / "codes/0/unsupervised")
     call(oracle, method="suh", out=data / "codes/0/oracle")
     call(evaluate, curves=data / "curves.csv")
@@ -113,6 +115,7 @@ def test_what_cannot_be_computed_is_left_out(run):
     reasons = read_omissions(run / "codes/0/unsupervised")
     assert set(reasons) == {"itq", "kmeans", "ba", "bdnn"}
     assert all("bits = 64 exceeds the rank 11 of the 12" in reason for reason in reasons.values())
+    assert read_codes(run / "codes/0/transfer/psca.h5").probabilities.shape[0] == 12
     assert read_omissions(run / "codes/0/oracle") == {"suh": NO_LABELS}
     assert {path.name for path in (run / "codes/0/oracle").iterdir()} == {OMITTED}
     record = json.loads((run / f"records/{TASK}.json").read_text())

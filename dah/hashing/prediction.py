@@ -1,0 +1,37 @@
+"""Categories by codes, for methods that learn codes of a labelled source without a network."""
+
+import numpy as np
+
+from dah.retrieval.codes import check_codes
+from dah.retrieval.hamming import hamming_distances
+
+QUERIES_AT_ONCE = 1024
+
+
+def category_probabilities(
+    target: np.ndarray,
+    source: np.ndarray,
+    ys: np.ndarray,
+    bits: int,
+    sharpness: float,
+    categories: int,
+) -> np.ndarray:
+    """p_ij: how alike the codes of target image i and of the source images of category j are.
+
+        p_ij = mean_k exp z_ik^j / sum_l mean_k exp z_ik^l,   z = sharpness / d <h_i, h_k>   (eq. 6)
+
+    where <h_i, h_k> = d - 2 dist(i, k): the same as ``dah.deep.losses`` says of signs, without
+    torch. A category without source images has p = 0. Packed codes uint8, labels int64 ``(n_s,)``.
+    Returns float64 ``(n_t, categories)``. Raises ValueError as ``check_codes``.
+    """
+    check_codes(target, bits)
+    check_codes(source, bits)
+    counts = np.bincount(ys, minlength=categories)
+    mean = np.eye(categories)[ys] / np.maximum(counts, 1)
+    blocks = []
+    for start in range(0, len(target), QUERIES_AT_ONCE):
+        distances = hamming_distances(target[start : start + QUERIES_AT_ONCE], source)
+        nearer = distances.min(axis=1, keepdims=True) - distances  # the largest exponent is 0
+        blocks.append(np.exp(2 * sharpness / bits * nearer) @ mean)
+    p = np.concatenate(blocks)
+    return p / p.sum(axis=1, keepdims=True)

@@ -1,0 +1,54 @@
+"""Transfer hashing: codes of both domains, learned from their fc7 and the source's labels.
+
+Categories of the target are predicted by eq. 6 from codes. What these data cannot give is left out
+with a word.
+"""
+
+from argparse import Namespace
+from dataclasses import asdict
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from dah import hashing
+from dah.files.artifacts import Codes, write_codes
+from dah.files.omissions import write_omissions
+from dah.hashing.prediction import category_probabilities
+from dah.names import TRANSFER
+from dah.params import Params
+from dah.tasks.inputs import read_fc7
+from dah.tasks.lists import read_lists
+from stages.command import run
+
+
+def main(params: Params, given: Namespace) -> None:
+    lists, bits = read_lists(given.lists), params.dah.bits
+    ys, categories = lists.source_labels, len(lists.categories)
+    Xs, Xt = read_fc7(given.features, params.domains_of(given.task), lists)
+    options = {"psca": asdict(params.psca)}
+    given.out.mkdir(parents=True, exist_ok=True)
+    left_out = {}
+    for name in params.transfer:
+        fit, rng = getattr(hashing, TRANSFER[name]), np.random.default_rng(given.seed)
+        try:
+            with threadpool_limits(1):  # matrices this small lose more to threads than they gain
+                found = fit(Xs, ys, Xt, bits, rng, **options[name])
+        except ValueError as error:
+            left_out[name] = str(error)
+            continue
+        sides = found.target, found.source
+        codes = Codes(
+            bits,
+            found.source,
+            lists.source_ids,
+            found.target,
+            lists.target_ids,
+            category_probabilities(*sides, ys, bits, params.dah.sharpness, categories),
+        )
+        write_codes(given.out / f"{name}.h5", codes)
+    for line in write_omissions(given.out, given.task, left_out):
+        print(line)
+
+
+if __name__ == "__main__":
+    run(main, "--task", "--seed", "--features", "--lists", "--out")
