@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from pathlib import Path
 
+from dah.commands.library import FIRST
 from dah.project.beginning import begin
 
 
@@ -15,4 +16,4 @@ def run(folder: Path) -> None:
     """Write its files, and say what to do next."""
     written = begin(folder)
     print(f"{folder}: {len(written)} files; its README.md says what is in them")
-    print(f"Next: cd {folder} && git init && dvc repro && dah results")
+    print(f"Next: cd {folder} && {FIRST}\nthen: dvc repro && dah results")
