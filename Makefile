@@ -42,7 +42,7 @@ mutants: $(WITH_TESTS)
 	python .ci/mutants.py $(MODULES)
 
 docs: $(WITH_TESTS)
-	mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 notebooks: $(WITH_TESTS)
 	python .ci/notebooks.py

@@ -1,4 +1,6 @@
-"""Run the notebooks, each in a kernel and a folder of its own: ``python .ci/notebooks.py [NAME ...]``.
+"""Run the notebooks, each in a kernel and a folder of its own.
+
+``python .ci/notebooks.py [NAME ...] [--show]``, the outputs too with ``--show``.
 
 Nothing is kept: git has them without outputs. A cell that raises ends the run with its traceback.
 """
@@ -25,7 +27,8 @@ def main(names: list[str]) -> None:
         notebook = nbformat.read(path, as_version=4)
         with TemporaryDirectory() as folder:
             place = {"metadata": {"path": folder}}
-            NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=place).execute()
+            options = {"timeout": SECONDS, "kernel_name": "python3", "resources": place}
+            NotebookClient(notebook, **options).execute()
         print(f"{path.name}: {time.perf_counter() - start:.0f} s")
         for cell in notebook.cells if "--show" in sys.argv else ():
             for output in cell.get("outputs", ()):

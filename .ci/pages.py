@@ -1,10 +1,11 @@
 """What MkDocs builds besides the files of docs/: pages made of the project itself, and equations.
 
-A hook of mkdocs.yml. ``parameters.md`` is params.yaml as a table, ``reference.md`` the library's
+A hook of mkdocs.yml. ``parameters.md`` is params.yaml in sections, ``reference.md`` the library's
 docstrings, ``changelog.md`` and ``contributing.md`` the files beside docs/, ``notebooks/*.md`` the
 notebooks' cells. Blocks of ``math`` become MathML, which browsers draw without a script.
 """
 
+import html
 import json
 import re
 from pathlib import Path
@@ -44,21 +45,23 @@ def read(name: str) -> str:
 
 
 def parameters(schema: dict[str, Any]) -> str:
-    """A section for each section of params.yaml: its keys, their defaults, what they may be."""
-    lines = [
+    """Each key of params.yaml under its section: its default, what it may be, its comment."""
+    sections: dict[str, list[str]] = {"data and methods": []}
+    for name, given in schema["properties"].items():
+        found = list(leaves(name, given, schema["$defs"]))
+        alone = [key for key, *_ in found] == [name]
+        lines = sections["data and methods"] if alone else sections.setdefault(name, [])
+        for key, default, may, said in found:
+            lines += [f"### `{key}`", "", f"{html.escape(said, quote=False)}", ""]
+            lines += [f"Default {default}; {may}.", ""]
+    head = [
         "# Parameters",
         "",
-        "Made from `params.yaml` and what it may hold. One key changes for one run with",
-        "`dvc exp run -S dah.bits=16`; mistakes are refused by name before any work starts.",
+        "Made from `params.yaml` and what it may hold. One key changes for one",
     ]
-    top: list[list[str]] = []
-    for name, given in schema["properties"].items():
-        rows = list(leaves(name, given, schema["$defs"]))
-        if [row[0] for row in rows] == [name]:
-            top += rows
-            continue
-        lines += ["", f"## {name}", "", *table(rows)]
-    return "\n".join([*lines[:4], "", "## data and methods", "", *table(top), *lines[4:], ""])
+    head += ["run with `dvc exp run -S dah.bits=16`; mistakes are refused by name before any work."]
+    parts = ([f"## {name}", "", *lines] for name, lines in sections.items())
+    return "\n".join([*head, "", *(line for part in parts for line in part)])
 
 
 def leaves(name: str, given: dict[str, Any], defs: dict[str, Any]) -> Any:
@@ -80,36 +83,48 @@ def kinds(given: dict[str, Any]) -> str:
     """What a key may be, in words."""
     if "enum" in given:
         return ", ".join(f"`{each}`" for each in given["enum"])
+    if "const" in given:
+        return f"`{given['const']}`"
     if "anyOf" in given:
         return " or ".join(kinds(each) for each in given["anyOf"])
-    of = f" of {kinds(given['items'])}" if "items" in given else ""
+    of = f", each {kinds(given['items'])}" if "items" in given else ""
     bounds = {
         "exclusiveMinimum": "above",
         "minimum": "from",
         "maximum": "to",
         "exclusiveMaximum": "below",
     }
-    limits = [f"{word} {given[key]:g}" for key, word in bounds.items() if key in given]
-    return " ".join([given.get("type", "") + of, *limits])
-
-
-def table(rows: list[list[str]]) -> list[str]:
-    lines = ["| key | default | may be | |", "|---|---|---|---|"]
-    for name, default, may, said in rows:
-        cells = [f"`{name}`", default, may, said]
-        lines.append("| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |")
-    return lines
+    limits = [f"{word} {given[key]}" for key, word in bounds.items() if key in given]
+    words = {
+        "array": "a list",
+        "integer": "a whole number",
+        "string": "a text",
+        "number": "a number",
+    }
+    words |= {"boolean": "`true` or `false`", "null": "`null`"}
+    return " ".join([words[given["type"]] + of, *limits])
 
 
 def reference() -> str:
     """The docstrings of each module of the wings that a library's user calls."""
-    lines = ["# Reference", "", "Each name with its formula, shapes and errors, from the docstrings."]
+    lines = [
+        "# Reference",
+        "",
+        "Each name with its formula, shapes and errors, from the docstrings.",
+    ]
     lines += ["", "`from dah import load_encoder` is the door for one's own images."]
     for wing in WINGS:
         for path in sorted((ROOT / "dah" / wing).glob("*.py")):
             if path.stem != "__init__":
                 module = f"dah.{wing}.{path.stem}"
-                lines += ["", f"## {module}", "", f"::: {module}", "    options:", "      heading_level: 3"]
+                lines += [
+                    "",
+                    f"## {module}",
+                    "",
+                    f"::: {module}",
+                    "    options:",
+                    "      heading_level: 3",
+                ]
     return "\n".join([*lines, ""])
 
 

@@ -27,7 +27,9 @@ def refusal(tag: str, project: str, changelog: str) -> str | None:
 
 
 if __name__ == "__main__":
-    texts = ((ROOT / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "CHANGELOG.md"))
+    texts = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "CHANGELOG.md")
+    )
     why = refusal(sys.argv[1] if len(sys.argv) == 2 else "", *texts)
     if why is not None:
         sys.exit(f"release: {why}")

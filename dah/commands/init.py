@@ -9,7 +9,9 @@ from dah.project.beginning import begin
 
 def arguments(command: ArgumentParser) -> None:
     """What it takes."""
-    command.add_argument("folder", metavar="FOLDER", type=Path, help="a new folder, or an empty one")
+    command.add_argument(
+        "folder", metavar="FOLDER", type=Path, help="a new folder, or an empty one"
+    )
 
 
 def run(folder: Path) -> None:

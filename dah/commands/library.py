@@ -28,5 +28,7 @@ def run(out: Path) -> None:
     except OSError:  # there is no git, as DVC says itself
         committed = True
     if not committed:
-        raise UserError(f"{Path.cwd()}: expected a commit, with which figures are compared; {FIRST}")
+        raise UserError(
+            f"{Path.cwd()}: expected a commit, with which figures are compared; {FIRST}"
+        )
     write_library(out)

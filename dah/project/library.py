@@ -48,5 +48,7 @@ def write_library(path: Path) -> None:
     except PackageNotFoundError:
         number = "not installed"
     with replacing(path) as part, part.open("w", encoding="utf-8") as file:
-        file.write("# Written by each `dvc repro` (stage library): stages depend on these digests.\n")
+        file.write(
+            "# Written by each `dvc repro` (stage library): stages depend on these digests.\n"
+        )
         YAML().dump({"version": number, **digests()}, file)
