@@ -1,4 +1,4 @@
-"""A project of one's own: the files that ``init`` writes, and what an update of the library runs."""
+"""A project of one's own: the files that ``init`` writes, and what an update runs again."""
 
 import re
 import shutil

@@ -183,7 +183,7 @@ PROJECT = '[project]\nname = "dah"\nversion = "1.2.3"\n'
 @pytest.mark.parametrize(
     ("tag", "changelog", "why"),
     [
-        ("v1.2.3", "# C\n\n## Unreleased\n\n## 1.2.3 (2026-01-01)\n\n- A line.\n\n## 1.2.2\n- x\n", None),
+        ("v1.2.3", "# C\n\n## Unreleased\n\n## 1.2.3 (May)\n\n- A line.\n\n## 1.2.2\n- x\n", None),
         ("v1.2.3", "# C\n\n## 1.2.3\n\n- A line.\n", None),
         ("v1.2.4", "# C\n\n## 1.2.4\n\n- A line.\n", "the tag is v1.2.4, expected v1.2.3"),
         ("1.2.3", "# C\n\n## 1.2.3\n\n- A line.\n", "the tag is 1.2.3, expected v1.2.3"),
