@@ -289,7 +289,7 @@ def test_what_is_there_stays_where_something_is_added(stand_in):
 def test_another_repository_takes_the_network(stand_in, tmp_path):
     """By its path, and as an artifact once a tag says which commit has its version."""
     commit(stand_in, "run")
-    run(stand_in, "git", "tag", "network@v1.0.0")
+    run(stand_in, "git", "tag", "--annotate", "--message", "first", "network@v1.0.0")
     made = (stand_in / "data/models/print-hand/0/dah.pt").read_bytes()
     other = tmp_path / "other"
     other.mkdir()
