@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/installed
 WITH_TESTS := $(VENV)/installed-tests
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test test-lowest lint install lock audit
+.PHONY: repro test test-lowest lint types coverage mutants docs notebooks dist install lock audit
 
 repro: $(INSTALLED)
 	python -m dah mend
@@ -25,6 +25,32 @@ test-lowest:
 lint: $(WITH_TESTS)
 	ruff check .
 	ruff format --check .
+
+types: $(WITH_TESTS)
+	mypy
+
+# Lines and branches that the fast tests pass; COVERED="" is all of them.
+COVERED ?= -m "not slow"
+coverage: $(WITH_TESTS)
+	coverage erase
+	coverage run -m pytest $(COVERED)
+	coverage combine --quiet
+	coverage report --sort=cover
+
+# Hours; MODULES=dah/deep/losses.py is minutes. Needs cosmic-ray.
+mutants: $(WITH_TESTS)
+	python .ci/mutants.py $(MODULES)
+
+docs: $(WITH_TESTS)
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
+notebooks: $(WITH_TESTS)
+	python .ci/notebooks.py
+
+# The wheel and the source distribution, in dist/.
+dist: $(WITH_TESTS)
+	rm -rf dist build
+	python -m build --no-isolation --outdir dist
 
 install: $(WITH_TESTS)
 

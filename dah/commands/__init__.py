@@ -8,6 +8,7 @@ import ast
 from importlib.resources import files
 
 NAMES = (
+    "init",
     "results",
     "predictions",
     "preset",
@@ -15,6 +16,7 @@ NAMES = (
     "experiments",
     "schema",
     "mend",
+    "library",
     "export",
     "encode",
     "index",

@@ -23,7 +23,7 @@ def project_root(folder: Path) -> Path:
             return place
     raise UserError(
         f"{folder}: expected a clone of the project, found no {PARAMS} in this folder nor above it;"
-        " change to the folder of the clone"
+        " change to the folder of the clone, or begin one of your own: dah init FOLDER"
     )
 
 

@@ -31,7 +31,7 @@ class Protocol(H11Protocol):
     awaited: tuple[Any, Any] = (None, None)
     refused = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """Take a connection, or turn it away where there are too many."""
         if len(self.connections) >= CONNECTIONS:
             self.refused = True

@@ -1,6 +1,7 @@
 """The workflows as files: what they may do, whose code they run, and what a fork can reach."""
 
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -28,9 +29,10 @@ def used(workflow, action):
     return [s.get("with", {}) for s in steps(workflow) if s.get("uses", "").startswith(action)]
 
 
-def test_there_are_three_workflows():
-    """Tests, the pipeline of a pull request, and the comment on it."""
-    assert WORKFLOWS.keys() == {"tests", "pull-request", "comment"}
+def test_there_are_six_workflows():
+    """Tests, quality, the pipeline of a pull request, the comment on it, a release, an audit."""
+    names = {"tests", "quality", "pull-request", "comment", "release", "audit"}
+    assert WORKFLOWS.keys() == names
 
 
 @pytest.mark.parametrize("name", PATHS)
@@ -52,12 +54,20 @@ def test_an_action_has_one_pin():
 
 
 def test_permissions_are_the_least():
-    """Only the workflow that runs none of the pull request's code may write, and only comments."""
+    """Only the workflow that runs none of the pull request's code may write, and only comments.
+
+    A release, which only a pushed tag starts, may sign what it built.
+    """
     assert WORKFLOWS["tests"]["permissions"] == READ_ONLY
     assert WORKFLOWS["pull-request"]["permissions"] == READ_ONLY
     assert WORKFLOWS["comment"]["permissions"] == {}
-    for name in ("tests", "pull-request"):
+    for name in ("tests", "quality", "audit", "pull-request"):
+        assert WORKFLOWS[name]["permissions"] == READ_ONLY
         assert all("permissions" not in job for job in WORKFLOWS[name]["jobs"].values())
+    assert WORKFLOWS["release"]["permissions"] == READ_ONLY
+    assert WORKFLOWS["release"]["jobs"]["build"]["permissions"] == {
+        "attestations": "write", "contents": "read", "id-token": "write",
+    }  # fmt: skip
     assert WORKFLOWS["comment"]["jobs"]["post"]["permissions"] == {
         "actions": "read", "contents": "read", "pull-requests": "write",
     }  # fmt: skip
@@ -68,6 +78,9 @@ def test_what_starts_each_workflow():
     assert WORKFLOWS["tests"]["on"].keys() == {"push", "pull_request"}
     assert WORKFLOWS["pull-request"]["on"].keys() == {"pull_request"}
     assert WORKFLOWS["comment"]["on"].keys() == {"workflow_run"}
+    assert WORKFLOWS["quality"]["on"] == WORKFLOWS["tests"]["on"]
+    assert WORKFLOWS["release"]["on"] == {"push": {"tags": ["v*"]}}
+    assert WORKFLOWS["audit"]["on"].keys() == {"schedule", "workflow_dispatch"}
     assert WORKFLOWS["comment"]["on"]["workflow_run"]["workflows"] == [
         WORKFLOWS["pull-request"]["name"]
     ]
@@ -102,7 +115,7 @@ def test_comments_of_one_branch_are_posted_one_after_another():
         assert f"${{{{ {head}{part} }}}}" in concurrency["group"]
 
 
-@pytest.mark.parametrize("name", ["tests", "pull-request"])
+@pytest.mark.parametrize("name", ["tests", "quality", "pull-request", "release"])
 def test_the_whole_history_is_there(name):
     """DVC compares with the base branch, which a shallow clone lacks; no token stays in git."""
     (checkout,) = used(name, "actions/checkout")
@@ -112,12 +125,16 @@ def test_the_whole_history_is_there(name):
 def test_the_files_that_workflows_name_exist():
     """Scripts, targets of make, and the artifact that one leaves and the other takes."""
     commands = "\n".join(step.get("run", "") for name in WORKFLOWS for step in steps(name))
-    scripts = re.findall(r"\.github/\S+\.py", commands)
-    assert sorted(scripts) == [".github/comment.py", ".github/post_comment.py"]
+    scripts = set(re.findall(r"\.(?:github|ci)/\S+\.(?:py|sh)", commands))
+    ours = {".github/comment.py", ".github/post_comment.py"}
+    assert scripts == ours | {".ci/release.py", ".ci/wheel.sh"}
     assert all((ROOT / script).is_file() for script in scripts)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = " ".join(re.findall(r"make ([\w -]+)", commands)).split()
-    assert sorted(targets) == ["lint", "repro", "test", "test-lowest"]
+    targets = set(" ".join(re.findall(r"make ([a-z -]+)", commands)).split())
+    assert targets == {
+        "audit", "coverage", "dist", "docs", "install", "lint", "notebooks", "repro", "test",
+        "test-lowest", "types",
+    }  # fmt: skip
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
     artifacts = [given["name"] for given in used("pull-request", "actions/upload-artifact")]
     assert artifacts == ["plots", "comment"]
@@ -158,3 +175,33 @@ def test_constraints_are_not_below_the_lowest_versions():
     assert missing == ["skada"]
     for name in lowest.keys() - missing:
         assert Version(chosen[canonicalize_name(name)]) >= Version(lowest[name]), name
+
+
+PROJECT = '[project]\nname = "dah"\nversion = "1.2.3"\n'
+
+
+@pytest.mark.parametrize(
+    ("tag", "changelog", "why"),
+    [
+        ("v1.2.3", "# C\n\n## Unreleased\n\n## 1.2.3 (May)\n\n- A line.\n\n## 1.2.2\n- x\n", None),
+        ("v1.2.3", "# C\n\n## 1.2.3\n\n- A line.\n", None),
+        ("v1.2.4", "# C\n\n## 1.2.4\n\n- A line.\n", "the tag is v1.2.4, expected v1.2.3"),
+        ("1.2.3", "# C\n\n## 1.2.3\n\n- A line.\n", "the tag is 1.2.3, expected v1.2.3"),
+        ("v1.2.3", "# C\n\n## Unreleased\n\n- A line.\n", "no section '## 1.2.3'"),
+        ("v1.2.3", "# C\n\n## 1.2.3\n\n## 1.2.2\n- x\n", "no section '## 1.2.3'"),
+        ("v1.2.3", "# C\n\n## Unreleased\n- y\n## 1.2.3\n- x\n", "lines under Unreleased"),
+    ],
+)  # fmt: skip
+def test_a_release_needs_a_version_and_a_section_of_the_changelog(tag, changelog, why):
+    """The tag, pyproject.toml and CHANGELOG.md agree, or nothing is built."""
+    refusal = runpy.run_path(str(ROOT / ".ci" / "release.py"))["refusal"]
+    said = refusal(tag, PROJECT, changelog)
+    assert said is None if why is None else why in said
+
+
+def test_the_version_stands_in_one_place():
+    """What tells it elsewhere asks the installed package."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for name in ("setup.py", "CITATION.cff", "mkdocs.yml", "docs/index.md", "dah/__init__.py"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert project["version"] not in text, name

@@ -4,8 +4,9 @@ import ast
 from dataclasses import fields
 from pathlib import Path
 
+import dvc.api
 import pytest
-from clones import clone, run
+from clones import clone, commit, run
 from ruamel.yaml import YAML
 
 from dah.params import Train, load
@@ -284,3 +285,18 @@ def test_what_is_there_stays_where_something_is_added(stand_in):
     added = {f"train@{task}-dan-{seed}" for task in tasks for seed in (0, 1)}
     gathering |= {f"encode@{task}-{seed}" for task in tasks for seed in (0, 1)}
     assert ran(stand_in) == gathering | added
+
+
+@pytest.mark.slow
+def test_another_repository_takes_the_network(stand_in, tmp_path):
+    """By its path, and as an artifact once a tag says which commit has its version."""
+    commit(stand_in, "run")
+    run(stand_in, "git", "tag", "--annotate", "--message", "first", "network@v1.0.0")
+    made = (stand_in / "data/models/print-hand/0/dah.pt").read_bytes()
+    other = tmp_path / "other"
+    other.mkdir()
+    run(other, "dvc", "get", stand_in, "data/models/print-hand/0/dah.pt", "--out", "a.pt")
+    run(other, "dvc", "artifacts", "get", stand_in, "network", "--out", "b.pt")
+    assert (other / "a.pt").read_bytes() == (other / "b.pt").read_bytes() == made
+    found = dvc.api.artifacts_show("network", version="v1.0.0", repo=str(stand_in))
+    assert found["path"] == "data/models/print-hand/0/dah.pt"

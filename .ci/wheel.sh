@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# A wheel in an environment of its own, far from the clone: a project by `dah init`, its pipeline made
+# small, an encoder's file, codes, an index, a search, the page; then what an update runs again.
+# With --empty the environment gets all packages anew, else it sees those of .venv. A wheel that is
+# named is taken, else one is built.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-.venv/bin/python}
+
+unset PYTHONPATH
+work=$(mktemp -d)
+page=
+trap 'if [ -n "$page" ]; then kill "$page"; fi; rm -rf "$work"' EXIT
+start=$SECONDS
+say() { echo "$((SECONDS - start)) s: $*"; }
+
+empty=
+if [ "${1:-}" = --empty ]; then empty=yes && shift; fi
+if [ $# = 0 ]; then
+    "$python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work" .
+    rm -rf build
+    set -- "$work"/dah-*.whl
+fi
+wheel=$(realpath "$1")
+say "${wheel##*/}"
+
+"$python" -m venv "$work/venv"
+if [ -n "$empty" ]; then
+    "$work/venv/bin/pip" install --quiet "${wheel}[serve]"
+else
+    "$work/venv/bin/pip" install --quiet --no-deps "$wheel"
+    site=$("$python" -c 'import numpy; print(*numpy.__path__)')
+    own=$("$work/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    dirname "$site" > "$own/packages.pth"
+fi
+export PATH="$work/venv/bin:$PATH"
+cd "$work"
+python -c 'import dah, sys; assert dah.__file__.startswith(sys.prefix), dah.__file__'
+say "installed"
+
+dah init project
+cd project
+git init --quiet
+git add --all
+git -c user.name=wheel -c user.email=wheel@localhost commit --quiet --message begin
+for change in '/^  - hand-scene/d' '/^  - dah-e/d' '/^  - noda/d' '/^  - \(kmeans\|ba\|bdnn\)$/d' \
+    's/^  epochs: 36/  epochs: 2/'; do
+    sed -i.before "$change" params.yaml
+done
+dvc repro --quiet 2> ../errors.txt || { cat ../errors.txt; exit 1; }
+dah results
+say "the pipeline ran"
+
+dvc repro 2>&1 | tee ../again.txt
+test "$(grep -c '^Running stage' ../again.txt)" = 1 # library, which looks whether it was updated
+echo '# changed' >> "$(python -c 'import dah.hashing; print(dah.hashing.__file__)')"
+dvc repro 2>/dev/null | tee ../updated.txt
+grep -q "^Running stage 'hash@" ../updated.txt
+if grep -q "^Running stage 'train@" ../updated.txt; then exit 1; fi
+say "an update runs again what it changes"
+
+dah export data/models/print-hand/0/dah.pt -o ../encoder.pt
+cp data/raw/hand.tar ..
+cd ..
+rm -rf project
+dah encode encoder.pt hand.tar -o hand.h5
+dah index hand.h5 -o hand.index
+mkdir queries
+tar --extract --file hand.tar --directory queries
+query=$(find queries -type f | sort | head -1)
+dah search hand.index "$query" -k 3 | tee found.txt
+test "$(wc -l < found.txt)" = 4
+cut -f 4 found.txt | sed -n 2p | grep -qx 0 # an image finds itself, or its like
+dah serve encoder.pt hand.index --port 0 > served.txt 2>&1 &
+page=$!
+for _ in $(seq 60); do
+    address=$(grep -o 'http://[0-9.:]*' served.txt | head -1) && break
+    sleep 0.5
+done
+curl --silent --fail --max-time 10 "$address" | grep -q '<html'
+say "the page answers at its address; encoder, codes, index, search are right"
