@@ -18,6 +18,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 LIST = ROOT / "constraints.txt"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+FIRST = "3.11.5"  # that mkdocs-material's extensions run on
 LEFT_OUT = ("bench",)  # peers in benchmarks
 TORCH = ("torch", "torchvision")
 # A file that the index does not have, for Python 3.11 on Linux, which is taken where pip finds it.
@@ -46,7 +47,7 @@ def project(text: str, kept: Mapping[str, str]) -> str:
         "[project]",
         'name = "dah"',
         'version = "0"',
-        f'requires-python = ">={PYTHONS[0]},<3.{int(PYTHONS[-1][2:]) + 1}"',
+        f'requires-python = ">={FIRST},<3.{int(PYTHONS[-1][2:]) + 1}"',
         f"dependencies = {json.dumps(ours['dependencies'] + given['build-system']['requires'])}",
         "[project.optional-dependencies]",
         *(f"{name} = {json.dumps(needed)}" for name, needed in extras.items()),
@@ -122,7 +123,8 @@ def fitting(wheel: str) -> Iterator[tuple[str, str]]:
         older = any(
             int(minor) <= int(python[2:]) for minor in re.findall(r"cp3(\d+)", tags)
         )  # of the stable interface
-        runs = "py3" in tags.split(".") or (abi == "abi3" and older) or (tags, abi) == (own, own)
+        plain = {f"py3{minor}" for minor in ("", *range(int(python[2:]) + 1))}
+        runs = plain & {*tags.split(".")} or (abi == "abi3" and older) or (tags, abi) == (own, own)
         for name, pattern in SYSTEMS.items():
             if runs and re.fullmatch(pattern, system):
                 yield python, name
