@@ -22,10 +22,20 @@ def supervised_hash_loss(u: Tensor, y: Tensor, like_weight: float, sharpness: fl
     Outputs float ``(n, d)``, labels int64 ``(n,)``. Eq. 4, 5 without quantization; the weight
     balances like and unlike pairs (section 5.2).
     """
+    return similarity_loss(u, (y[:, None] == y).to(u.dtype), like_weight, sharpness)
+
+
+def similarity_loss(u: Tensor, s: Tensor, like_weight: float, sharpness: float) -> Tensor:
+    """The same where pairs are alike by degrees.
+
+        L = 1/n sum_i sum_j w_ij (log(1 + exp z_ij) - s_ij z_ij)
+        w_ij = 1 + (like_weight - 1) s_ij
+
+    It is least where sigmoid(z_ij) = s_ij. Outputs float ``(n, d)``, similarities float ``(n, n)``
+    in [0, 1].
+    """
     inner = sharpness / u.shape[1] * u @ u.T
-    like = y[:, None] == y
-    nll = softplus(inner) - torch.where(like, inner, 0)
-    return torch.where(like, like_weight * nll, nll).sum() / len(u)
+    return ((1 + (like_weight - 1) * s) * (softplus(inner) - s * inner)).sum() / len(u)
 
 
 def quantization_loss(u: Tensor) -> Tensor:

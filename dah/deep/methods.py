@@ -6,10 +6,12 @@ returns. ``dah.names`` lists them.
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from dah.deep import losses
+from dah.deep.labelling import Labelling, similarities
 from dah.deep.mmd import MK_MMD
 from dah.networks.adversary import domain_loss, reversal_weight
 from dah.networks.heads import Outputs
@@ -21,7 +23,8 @@ class Batch:
     """What a method sees of a step.
 
     Outputs of the source and, where the method sees it, of the target; labels int64 ``(n,)`` of the
-    source in 0 ... categories - 1; the share of the steps done, 0 ... 1; the critic of ``dann``.
+    source in 0 ... categories - 1; the share of the steps done, 0 ... 1; the critic of ``dann``;
+    for ``dah-p`` the target's labels, once it has them, and how much of its structure is kept.
     """
 
     source: Outputs
@@ -30,6 +33,8 @@ class Batch:
     categories: int
     progress: float = 0.0
     critic: nn.Module | None = None
+    labels: Labelling | None = None
+    structure: float = 0.0
 
 
 def hash_terms(batch: Batch, p: Dah) -> dict[str, Tensor]:
@@ -59,6 +64,20 @@ def dah(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
 def dah_e(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
     """Without the target's entropy, eta = 0."""
     return hash_terms(batch, replace(p, eta=0.0))
+
+
+def dah_p(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
+    """The paper's objective until the target has pseudo-labels, then pairs of both domains.
+
+    The hash loss over all pairs of source and target, alike as ``similarities`` says, takes the
+    place of the target's entropy, which draws an image to the nearest category, right or wrong.
+    """
+    if batch.labels is None:
+        return hash_terms(batch, p)
+    alike = similarities(batch.y, batch.labels, batch.structure)
+    u = torch.cat([batch.source.u, batch.target.u])
+    loss = losses.similarity_loss(u, alike, p.like_weight, p.sharpness)
+    return hash_terms(batch, replace(p, eta=0.0)) | {"hash": loss}
 
 
 def noda(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:

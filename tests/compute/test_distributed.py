@@ -14,6 +14,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from dah import params
+from dah.compute.activations import activations
 from dah.compute.augment import as_float, augment
 from dah.compute.distributed import (
     SharedBatchNorm,
@@ -29,7 +30,6 @@ from dah.compute.distributed import (
 from dah.deep import methods
 from dah.deep.methods import Batch
 from dah.deep.training import Training, exchanged, fit
-from dah.encoding.outputs import activations
 from dah.errors import UserError
 from dah.networks.heads import Network
 

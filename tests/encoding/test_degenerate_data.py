@@ -12,9 +12,10 @@ from numpy.testing import assert_array_equal
 from torch import nn
 
 from dah import hashing, params
+from dah.compute.activations import activations
 from dah.deep.training import Training, fit
 from dah.encoding.mixtures import mixtures, partners
-from dah.encoding.outputs import activations, codes_of
+from dah.encoding.outputs import codes_of
 from dah.errors import UserError
 from dah.evaluation.datasets import svm_accuracy
 from dah.evaluation.illustrations import illustrations
