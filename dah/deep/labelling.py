@@ -55,19 +55,23 @@ def _nearest(part: Tensor, directions: Tensor, options: PseudoLabels) -> Tensor:
     return (part @ directions.T).topk(count, dim=1).values[:, 1:].mean(dim=1)
 
 
+def given_shares(y: Tensor, labels: Labelling) -> Tensor:
+    """Shares of the categories ``(n_s + n_t, C)``: one in the place of y, then the target's."""
+    return torch.cat([one_hot(y, labels.shares.shape[1]).to(labels.shares.dtype), labels.shares])
+
+
 def similarities(y: Tensor, labels: Labelling, structure: float) -> Tensor:
     """How alike the images of a batch are, source first, float ``(n_s + n_t, n_s + n_t)``.
 
         s_ij = <p_i, p_j> / |p_i| |p_j|,   for two target images times 1 - structure (1 - c_ij)
         c_ij = cos(x_i, x_j) / max(r_i, r_j), cut to [0, 1]
 
-    p are the source's labels, one in the place of y, and the target's shares; x and r the target's
-    directions and reach. An image is as alike to its nearest as their categories say, and less to
-    those of its category that look otherwise, so that codes keep the target's own structure where
-    the category is mistaken. Labels int64 ``(n_s,)``, `structure` in 0 ... 1.
+    p are ``given_shares``; x and r the target's directions and reach. An image is as alike to its
+    nearest as their categories say, and less to those of its category that look otherwise, so that
+    codes keep the target's own structure where the category is mistaken. Labels int64 ``(n_s,)``,
+    `structure` in 0 ... 1.
     """
-    shares = labels.shares
-    p = torch.cat([one_hot(y, shares.shape[1]).to(shares.dtype), shares])
+    p = given_shares(y, labels)
     p = p / p.norm(dim=1, keepdim=True)
     s = p @ p.T
     cosines = labels.directions @ labels.directions.T

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+LEAST = -50.0  # of a logarithm of a probability that a label is compared with
+
 
 def supervised_hash_loss(u: Tensor, y: Tensor, like_weight: float, sharpness: float) -> Tensor:
     """Negative log likelihood of the similarities of a labelled batch.
@@ -79,3 +81,18 @@ def target_entropy(
     """
     log_p = category_log_probabilities(ut, us, ys, sharpness, categories)
     return -(log_p.exp() * log_p.clamp_min(torch.finfo(log_p.dtype).min)).sum(dim=1).mean()
+
+
+def label_cross_entropy(
+    u: Tensor, q: Tensor, us: Tensor, ys: Tensor, sharpness: float, categories: int | None = None
+) -> Tensor:
+    """Mean cross-entropy of given shares of the categories and those that codes say (eq. 6).
+
+        -1/n sum_i sum_j q_ij log p_ij
+
+    With q = p it is ``target_entropy``. Outputs float ``(n, d)``, shares float ``(n, C)``, source
+    as in ``category_log_probabilities``. A category without source images in the batch, whose
+    log p is minus infinity, counts as LEAST.
+    """
+    log_p = category_log_probabilities(u, us, ys, sharpness, categories)
+    return -(q * log_p.clamp_min(LEAST)).sum(dim=1).mean()

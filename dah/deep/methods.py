@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from dah.deep import losses
-from dah.deep.labelling import Labelling, similarities
+from dah.deep.labelling import Labelling, given_shares, similarities
 from dah.deep.mmd import MK_MMD
 from dah.networks.adversary import domain_loss, reversal_weight
 from dah.networks.heads import Outputs
-from dah.params import Dah, Softmax
+from dah.params import Dah, PseudoLabels, Softmax
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Batch:
 
     Outputs of the source and, where the method sees it, of the target; labels int64 ``(n,)`` of the
     source in 0 ... categories - 1; the share of the steps done, 0 ... 1; the critic of ``dann``;
-    for ``dah-p`` the target's labels, once it has them, and how much of its structure is kept.
+    for ``dah-p`` the target's labels, once it has them, and the parameters of these.
     """
 
     source: Outputs
@@ -34,7 +34,7 @@ class Batch:
     progress: float = 0.0
     critic: nn.Module | None = None
     labels: Labelling | None = None
-    structure: float = 0.0
+    pseudo_labels: PseudoLabels | None = None
 
 
 def hash_terms(batch: Batch, p: Dah) -> dict[str, Tensor]:
@@ -67,17 +67,22 @@ def dah_e(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
 
 
 def dah_p(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
-    """The paper's objective until the target has pseudo-labels, then pairs of both domains.
+    """The paper's objective until the target has pseudo-labels, then that of labelled images.
 
     The hash loss over all pairs of source and target, alike as ``similarities`` says, takes the
-    place of the target's entropy, which draws an image to the nearest category, right or wrong.
+    place of the source's, and the cross-entropy of the labels that of the target's entropy, which
+    draws an image to the nearest category, right or wrong.
     """
-    if batch.labels is None:
+    source, target, labels, options = batch.source, batch.target, batch.labels, batch.pseudo_labels
+    if labels is None:
         return hash_terms(batch, p)
-    alike = similarities(batch.y, batch.labels, batch.structure)
-    u = torch.cat([batch.source.u, batch.target.u])
-    loss = losses.similarity_loss(u, alike, p.like_weight, p.sharpness)
-    return hash_terms(batch, replace(p, eta=0.0)) | {"hash": loss}
+    u, shares = torch.cat([source.u, target.u]), given_shares(batch.y, labels)
+    alike = similarities(batch.y, labels, options.structure)
+    given = source.u, batch.y, p.sharpness, batch.categories
+    return hash_terms(batch, replace(p, eta=0.0)) | {
+        "hash": losses.similarity_loss(u, alike, p.like_weight, p.sharpness),
+        "labels": options.weight * losses.label_cross_entropy(u, shares, *given),
+    }
 
 
 def noda(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:

@@ -101,7 +101,7 @@ class Training:
             progress=done / self.steps,
             critic=self.judge,
             labels=self.labelling and self.labelling.rows(target_rows),
-            structure=self.pseudo_labels.structure if self.labelling else 0.0,
+            pseudo_labels=self.pseudo_labels,
         )
         terms = getattr(methods, self.kind.terms)(batch, self.dah, self.softmax)
         objective = sum(terms.values())

@@ -90,6 +90,7 @@ class PseudoLabels:
     alpha: Annotated[Number, Field(ge=0, le=0.999)]
     rounds: Count
     structure: Share
+    weight: Weight
 
 
 @dataclass(frozen=True, config=SECTION)
