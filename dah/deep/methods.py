@@ -70,8 +70,8 @@ def dah_p(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
     """The paper's objective until the target has pseudo-labels, then that of labelled images.
 
     The hash loss over all pairs of source and target, alike as ``similarities`` says, takes the
-    place of the source's, and the cross-entropy of the labels that of the target's entropy, which
-    draws an image to the nearest category, right or wrong.
+    place of the source's and of MK-MMD; the cross-entropy of the labels that of the target's
+    entropy, which draws an image to the nearest category, right or wrong.
     """
     source, target, labels, options = batch.source, batch.target, batch.labels, batch.pseudo_labels
     if labels is None:
@@ -79,7 +79,7 @@ def dah_p(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
     u, shares = torch.cat([source.u, target.u]), given_shares(batch.y, labels)
     alike = similarities(batch.y, labels, options.structure)
     given = source.u, batch.y, p.sharpness, batch.categories
-    return hash_terms(batch, replace(p, eta=0.0)) | {
+    return hash_terms(batch, replace(p, gamma=0.0, eta=0.0)) | {
         "hash": losses.similarity_loss(u, alike, p.like_weight, p.sharpness),
         "labels": options.weight * losses.label_cross_entropy(u, shares, *given),
     }

@@ -78,4 +78,5 @@ def test_labels_are_made_when_parameters_say(monkeypatch, finetune, made):
     training = Training(Head(6, 8, 4), *data, lambda rows, *_: rows, "dah-p", *settings)
     terms = [set(training.epoch()) for _ in range(9)]
     assert set(when) == made
-    assert [("entropy" in of) for of in terms] == [True, True, *[False] * 7]
+    before, after = {"hash", "quantization", "mmd", "entropy"}, {"hash", "quantization", "labels"}
+    assert [of - {"objective", "learning_rate"} for of in terms] == [before] * 2 + [after] * 7
