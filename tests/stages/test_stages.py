@@ -44,8 +44,8 @@ def test_the_check_accepts_the_default(tmp_path):
     assert (code, error) == (0, "")
     speed, cost, amount = output.splitlines()
     assert re.fullmatch(
-        r"images/s that learn on this machine: head [\d.]+, the last block [\d.]+, all [\d.]+; that are"
-        r" looked at: [\d.]+", speed
+        r"images/s that learn on this machine: head [\d.]+, the last block [\d.]+, all [\d.]+; that"
+        r" are looked at: [\d.]+", speed
     )  # fmt: skip
     assert re.fullmatch(
         r"expected of all 6 trainings and the features, 1000 images assumed of hand, scene, print:"
