@@ -7,18 +7,21 @@ class Deep(NamedTuple):
     """A deep method: its function in ``dah.deep.methods``, and what it learns from.
 
     ``softmax``: it ends in the scores of categories and has no codes; ``blind``: it does not see
-    the target's images; ``critic``: a critic of domains learns with it.
+    the target's images; ``critic``: a critic of domains learns with it; ``labels``: it learns from
+    pseudo-labels of the target.
     """
 
     terms: str
     softmax: bool = False
     blind: bool = False
     critic: bool = False
+    labels: bool = False
 
 
 DEEP = {
     "dah": Deep("dah"),
     "dah-e": Deep("dah_e"),
+    "dah-p": Deep("dah_p", labels=True),
     "noda": Deep("noda", blind=True),
     "source": Deep("source", softmax=True, blind=True),
     "dan": Deep("dan", softmax=True),

@@ -5,11 +5,12 @@ from argparse import Namespace
 import torch
 from tqdm import tqdm
 
+from dah.compute.activations import activations
 from dah.compute.augment import plain_view
 from dah.compute.devices import choose_device, use_precision, use_threads
 from dah.compute.distributed import is_first
 from dah.encoding.mixtures import mixtures, partners
-from dah.encoding.outputs import activations, codes_of
+from dah.encoding.outputs import codes_of
 from dah.encoding.validators import validation_figures
 from dah.evaluation.figures import by_figure, left_out
 from dah.files.artifacts import write_codes

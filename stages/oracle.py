@@ -10,11 +10,11 @@ from argparse import Namespace
 import torch
 from tqdm import tqdm
 
+from dah.compute.activations import activations
 from dah.compute.augment import plain_view, random_view
 from dah.compute.devices import choose_device, make_repeatable, use_precision, use_threads
 from dah.compute.distributed import is_first
 from dah.deep.training import Training, fit
-from dah.encoding.outputs import activations
 from dah.files.artifacts import Codes, write_codes
 from dah.files.omissions import NO_LABELS, write_omissions
 from dah.networks.checkpoints import load_trunk

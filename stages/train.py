@@ -40,7 +40,8 @@ def main(params: Params, given: Namespace) -> None:
     arrays = source, lists.source_labels, target
     data = (torch.from_numpy(rows).to(device) for rows in arrays)
     learner, weights = network.learner(finetune), (params.dah, params.softmax)
-    training = Training(learner, *data, view, given.method, *weights, options, given.seed)
+    settings = *weights, options, given.seed, params.pseudo_labels
+    training = Training(learner, *data, view, given.method, *settings)
     epochs = fit(training, given.checkpoint)
     if not is_first():
         deque(epochs, maxlen=0)

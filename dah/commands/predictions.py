@@ -16,7 +16,7 @@ from dah.tasks.lists import read_lists
 def arguments(command: ArgumentParser) -> None:
     """What it takes."""
     command.add_argument("task", metavar="TASK", help="<source>-<target>")
-    command.add_argument("method", metavar="METHOD", help="one that was trained: dah, dah-e, noda")
+    command.add_argument("method", metavar="METHOD", help="one that was trained: dah-p, dah, ...")
     command.add_argument("--seed", type=int, help="of the training; default: the first")
 
 

@@ -5,6 +5,7 @@ from dah.exports import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
+        "activations": ["Activations", "activations"],
         "augment": ["View", "centre_crop", "drawn_views", "plain_view", "random_view"],
         "devices": [
             "choose_device",

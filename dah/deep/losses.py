@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+LEAST = -50.0  # of a logarithm of a probability that a label is compared with
+
 
 def supervised_hash_loss(u: Tensor, y: Tensor, like_weight: float, sharpness: float) -> Tensor:
     """Negative log likelihood of the similarities of a labelled batch.
@@ -22,10 +24,20 @@ def supervised_hash_loss(u: Tensor, y: Tensor, like_weight: float, sharpness: fl
     Outputs float ``(n, d)``, labels int64 ``(n,)``. Eq. 4, 5 without quantization; the weight
     balances like and unlike pairs (section 5.2).
     """
+    return similarity_loss(u, (y[:, None] == y).to(u.dtype), like_weight, sharpness)
+
+
+def similarity_loss(u: Tensor, s: Tensor, like_weight: float, sharpness: float) -> Tensor:
+    """The same where pairs are alike by degrees.
+
+        L = 1/n sum_i sum_j w_ij (log(1 + exp z_ij) - s_ij z_ij)
+        w_ij = 1 + (like_weight - 1) s_ij
+
+    It is least where sigmoid(z_ij) = s_ij. Outputs float ``(n, d)``, similarities float ``(n, n)``
+    in [0, 1].
+    """
     inner = sharpness / u.shape[1] * u @ u.T
-    like = y[:, None] == y
-    nll = softplus(inner) - torch.where(like, inner, 0)
-    return torch.where(like, like_weight * nll, nll).sum() / len(u)
+    return ((1 + (like_weight - 1) * s) * (softplus(inner) - s * inner)).sum() / len(u)
 
 
 def quantization_loss(u: Tensor) -> Tensor:
@@ -69,3 +81,18 @@ def target_entropy(
     """
     log_p = category_log_probabilities(ut, us, ys, sharpness, categories)
     return -(log_p.exp() * log_p.clamp_min(torch.finfo(log_p.dtype).min)).sum(dim=1).mean()
+
+
+def label_cross_entropy(
+    u: Tensor, q: Tensor, us: Tensor, ys: Tensor, sharpness: float, categories: int | None = None
+) -> Tensor:
+    """Mean cross-entropy of given shares of the categories and those that codes say (eq. 6).
+
+        -1/n sum_i sum_j q_ij log p_ij
+
+    With q = p it is ``target_entropy``. Outputs float ``(n, d)``, shares float ``(n, C)``, source
+    as in ``category_log_probabilities``. A category without source images in the batch, whose
+    log p is minus infinity, counts as LEAST.
+    """
+    log_p = category_log_probabilities(u, us, ys, sharpness, categories)
+    return -(q * log_p.clamp_min(LEAST)).sum(dim=1).mean()

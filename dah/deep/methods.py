@@ -6,14 +6,16 @@ returns. ``dah.names`` lists them.
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from dah.deep import losses
+from dah.deep.labelling import Labelling, given_shares, similarities
 from dah.deep.mmd import MK_MMD
 from dah.networks.adversary import domain_loss, reversal_weight
 from dah.networks.heads import Outputs
-from dah.params import Dah, Softmax
+from dah.params import Dah, PseudoLabels, Softmax
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Batch:
     """What a method sees of a step.
 
     Outputs of the source and, where the method sees it, of the target; labels int64 ``(n,)`` of the
-    source in 0 ... categories - 1; the share of the steps done, 0 ... 1; the critic of ``dann``.
+    source in 0 ... categories - 1; the share of the steps done, 0 ... 1; the critic of ``dann``;
+    for ``dah-p`` the target's labels, once it has them, and the parameters of these.
     """
 
     source: Outputs
@@ -30,6 +33,8 @@ class Batch:
     categories: int
     progress: float = 0.0
     critic: nn.Module | None = None
+    labels: Labelling | None = None
+    pseudo_labels: PseudoLabels | None = None
 
 
 def hash_terms(batch: Batch, p: Dah) -> dict[str, Tensor]:
@@ -59,6 +64,25 @@ def dah(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
 def dah_e(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
     """Without the target's entropy, eta = 0."""
     return hash_terms(batch, replace(p, eta=0.0))
+
+
+def dah_p(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:
+    """The paper's objective until the target has pseudo-labels, then that of labelled images.
+
+    The hash loss over all pairs of source and target, alike as ``similarities`` says, takes the
+    place of the source's and of MK-MMD; the cross-entropy of the labels that of the target's
+    entropy, which draws an image to the nearest category, right or wrong.
+    """
+    source, target, labels, options = batch.source, batch.target, batch.labels, batch.pseudo_labels
+    if labels is None:
+        return hash_terms(batch, p)
+    u, shares = torch.cat([source.u, target.u]), given_shares(batch.y, labels)
+    alike = similarities(batch.y, labels, options.structure)
+    given = source.u, batch.y, p.sharpness, batch.categories
+    return hash_terms(batch, replace(p, gamma=0.0, eta=0.0)) | {
+        "hash": losses.similarity_loss(u, alike, p.like_weight, p.sharpness),
+        "labels": options.weight * losses.label_cross_entropy(u, shares, *given),
+    }
 
 
 def noda(batch: Batch, p: Dah, _: Softmax) -> dict[str, Tensor]:

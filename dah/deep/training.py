@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from dah.compute.augment import View
+from dah.compute.activations import activations
+from dah.compute.augment import View, plain_view
 from dah.compute.devices import compiled
 from dah.compute.distributed import gather, own_share, processes, shared_over_processes
 from dah.deep import methods
 from dah.deep.batches import SourceBatches, target_batches
+from dah.deep.labelling import Labelling, label
 from dah.deep.methods import Batch
 from dah.deep.optimiser import learning_rate, optimiser
 from dah.deep.resuming import fingerprint, keeping
@@ -21,7 +23,7 @@ from dah.errors import UserError
 from dah.names import DEEP
 from dah.networks.adversary import Critic
 from dah.networks.heads import Outputs
-from dah.params import Dah, Softmax, Train
+from dah.params import Dah, PseudoLabels, Softmax, Train
 
 
 class Training:
@@ -32,9 +34,10 @@ class Training:
     and as many of the target, in one forward pass, so that batch norm sees both. `source` and
     `target` are whatever `view` turns into the network's input, row by row, with randomness of its
     own; `labels` int64 ``(n_s,)`` are 0 ... C - 1, each present. All on one device. `seed` is that
-    of batches and views. The methods with a softmax learn at their own rates. Within a
-    ``process_group`` each process calls it alike and computes its share of every batch; weights and
-    records are the same in all, and those of one process up to rounding.
+    of batches and views. The methods with a softmax learn at their own rates; one with labels of
+    the target needs `pseudo_labels`. Within a ``process_group`` each process calls it alike and
+    computes its share of every batch; weights and records are the same in all, and those of one
+    process up to rounding.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Training:
         softmax: Softmax,
         options: Train,
         seed: int,
+        pseudo_labels: PseudoLabels | None = None,
     ) -> None:
         self.kind = DEEP[method]
         if self.kind.softmax:
@@ -56,7 +60,8 @@ class Training:
             options = replace(options, learning_rate=rates[0], final_learning_rate=rates[1])
         self.network, self.source, self.labels, self.target = network, source, labels, target
         self.view, self.method, self.options, self.seed = view, method, options, seed
-        self.dah, self.softmax = dah, softmax
+        self.dah, self.softmax, self.pseudo_labels = dah, softmax, pseudo_labels
+        self.labelling: Labelling | None = None
         device = source.device
         self.categories = len(labels.unique())
         self.size = self.categories * dah.samples_per_class
@@ -95,6 +100,8 @@ class Training:
             categories=self.categories,
             progress=done / self.steps,
             critic=self.judge,
+            labels=self.labelling and self.labelling.rows(target_rows),
+            pseudo_labels=self.pseudo_labels,
         )
         terms = getattr(methods, self.kind.terms)(batch, self.dah, self.softmax)
         objective = sum(terms.values())
@@ -107,6 +114,8 @@ class Training:
 
     def epoch(self) -> dict[str, float]:
         """One pass over the target; the mean of each term, and the learning rate."""
+        if self.kind.labels:
+            self.relabel()
         rate = learning_rate(len(self.history), self.options)
         for group in self.sgd.param_groups:
             group["lr"] = group["factor"] * rate
@@ -122,10 +131,30 @@ class Training:
         self.history.append(record)
         return record
 
+    def relabel(self) -> None:
+        """Before an epoch: label the target anew where ``pseudo_labels`` says that it is time.
+
+        From fc7 of all images as the network sees them now, or from the activations of a frozen
+        trunk: those do not change, and one labelling does.
+        """
+        options, frozen = self.pseudo_labels, self.options.finetune == "head"
+        since = len(self.history) - options.warm_up
+        if since < 0 or since % options.every or (frozen and self.labelling):
+            return
+        sides = self.source, self.target
+        if frozen:
+            features = [side.cpu().numpy() for side in sides]
+        else:
+            view = plain_view(self.options.finetune, getattr(self.network, "input_size", 0))
+            features = [activations(self.network, side, view).fc7 for side in sides]
+            self.network.train()
+        Xs, Xt = features
+        self.labelling = label(Xs, self.labels.cpu().numpy(), Xt, options, self.source.device)
+
     def mark(self) -> str:
         """What its steps depend on besides its ``state``: `network` must be as it began."""
         options = replace(self.options, seeds=(self.seed,))
-        values = self.method, self.dah, self.softmax, options
+        values = self.method, self.dah, self.softmax, options, self.pseudo_labels
         data = self.source, self.labels, self.target
         return fingerprint(values, [*data, *self.network.state_dict().values()])
 
@@ -140,6 +169,7 @@ class Training:
             "optimiser": self.sgd.state_dict(),
             "generators": generators,
             "waiting": self.batches.waiting,
+            "labelling": list(self.labelling or ()),
             "history": self.history,
         }
 
@@ -157,6 +187,8 @@ class Training:
             torch.cuda.set_rng_state(of_device, self.source.device)
         self.batches.waiting = list(state["waiting"])
         self.history = list(state["history"])
+        found = [part.to(self.source.device) for part in state["labelling"]]
+        self.labelling = Labelling(*found) if found else None
 
 
 def fit(training: Training, checkpoint: Path | None = None) -> Iterator[dict[str, float]]:

@@ -120,7 +120,7 @@ def check_parts(path: Path, parts: EncoderParts) -> None:
     if parts.shape["softmax"] is not False:
         raise UserError(
             f"{path}: expected a network with hash codes, found one with a softmax;"
-            " take that of dah, dah-e or noda"
+            " take that of dah-p, dah, dah-e or noda"
         )
     for name, value, (least, most) in (
         ("size", parts.size, SIDES),

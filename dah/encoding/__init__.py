@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazily(
     {
         "calibration": ["HOTTEST", "calibration_error", "is_far", "tempered"],
         "mixtures": ["mixtures", "partners"],
-        "outputs": ["activations", "codes_of", "probabilities"],
+        "outputs": ["codes_of", "probabilities"],
         "validators": ["validation_figures"],
     },
 )

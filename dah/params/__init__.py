@@ -5,7 +5,16 @@
 
 from dah.params.json_schema import defaults, json_schema, leaves
 from dah.params.reading import load, parse
-from dah.params.sections import Adapt, Augment, Backbone, Dah, Params, Softmax, Train
+from dah.params.sections import (
+    Adapt,
+    Augment,
+    Backbone,
+    Dah,
+    Params,
+    PseudoLabels,
+    Softmax,
+    Train,
+)
 from dah.params.yaml_file import read_yaml
 
 __all__ = [
@@ -14,6 +23,7 @@ __all__ = [
     "Backbone",
     "Dah",
     "Params",
+    "PseudoLabels",
     "Softmax",
     "Train",
     "defaults",

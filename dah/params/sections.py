@@ -82,6 +82,18 @@ class Softmax:
 
 
 @dataclass(frozen=True, config=SECTION)
+class PseudoLabels:
+    warm_up: Annotated[Whole, Field(ge=0)]
+    every: Count
+    dim: Count
+    neighbours: Count
+    alpha: Annotated[Number, Field(ge=0, le=0.999)]
+    rounds: Count
+    structure: Share
+    weight: Weight
+
+
+@dataclass(frozen=True, config=SECTION)
 class Augment:
     aspect: Annotated[Number, Field(ge=1, le=4)]
     flip: Switch
@@ -170,6 +182,7 @@ class Params:
     backbone: Backbone
     dah: Dah
     softmax: Softmax
+    pseudo_labels: PseudoLabels
     train: Train
     adapt: Adapt
     psca: Psca

@@ -14,6 +14,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from dah import params
+from dah.compute.activations import activations
 from dah.compute.augment import as_float, augment
 from dah.compute.distributed import (
     SharedBatchNorm,
@@ -29,13 +30,12 @@ from dah.compute.distributed import (
 from dah.deep import methods
 from dah.deep.methods import Batch
 from dah.deep.training import Training, exchanged, fit
-from dah.encoding.outputs import activations
 from dah.errors import UserError
 from dah.networks.heads import Network
 
 DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
 CPU = torch.device("cpu")
-METHODS = ("dah", "noda", "dann")
+METHODS = ("dah", "dah-p", "noda", "dann")
 
 
 class Trunk(nn.Module):
@@ -99,7 +99,9 @@ def training(method):
     view = partial(augment, size=8, options=options.augment, deviation=torch.eye(3) / 4)
     data = images(15, 1), torch.arange(15) % 3, images(20, 2)
     dah = replace(DEFAULT.dah, samples_per_class=3)
-    records = list(fit(Training(net, *data, view, method, dah, DEFAULT.softmax, options, 1)))
+    labels = replace(DEFAULT.pseudo_labels, warm_up=1, neighbours=4)
+    settings = dah, DEFAULT.softmax, options, 1, labels
+    records = list(fit(Training(net, *data, view, method, *settings)))
     return net.state_dict(), records
 
 

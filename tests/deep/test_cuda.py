@@ -9,12 +9,12 @@ from numpy.testing import assert_allclose
 from torch.testing import assert_close
 
 from dah import params
+from dah.compute.activations import activations
 from dah.compute.augment import plain_view, random_view
 from dah.compute.devices import make_repeatable, use_precision
 from dah.deep.losses import supervised_hash_loss, target_entropy
 from dah.deep.mmd import MK_MMD
 from dah.deep.training import Training, fit
-from dah.encoding.outputs import activations
 from dah.names import DEEP
 from dah.networks.build import build_trunk
 from dah.networks.heads import build_network

@@ -8,7 +8,9 @@ from torch.testing import assert_close
 
 from dah.deep.losses import (
     category_log_probabilities,
+    label_cross_entropy,
     quantization_loss,
+    similarity_loss,
     supervised_hash_loss,
     target_entropy,
 )
@@ -130,3 +132,42 @@ def test_gradients_are_finite_at_extremes(value, bits, sharpness):
         assert torch.isfinite(term)
         for gradient in torch.autograd.grad(term, (u, v), allow_unused=True):
             assert gradient is None or torch.isfinite(gradient).all()
+
+
+def test_similarity_loss_equals_a_loop_over_pairs():
+    """Pairs alike by degrees: each between the two losses of like and of unlike, by its degree."""
+    u, s = random(5, 4), torch.rand(5, 5, generator=torch.Generator().manual_seed(1)).double()
+    total = 0.0
+    for i in range(5):
+        for j in range(5):
+            z, degree = 7 * (u[i] @ u[j]).item() / 4, s[i, j].item()
+            nll = -degree * math.log(1 / (1 + math.exp(-z)))
+            nll -= (1 - degree) * math.log(1 - 1 / (1 + math.exp(-z)))
+            total += (10 * degree + (1 - degree)) * nll
+    assert_close(similarity_loss(u, s, 10.0, 7.0).item(), total / 5)
+
+
+def test_similarity_loss_is_least_where_the_logistic_of_a_product_is_the_similarity():
+    """The gradient of a pair vanishes at sigmoid(z) = s."""
+    u = torch.tensor([[1.0], [0.5]], dtype=torch.float64, requires_grad=True)
+    s = torch.sigmoid(3 * u @ u.T).detach()
+    similarity_loss(u, s, 10.0, 3.0).backward()
+    assert_close(u.grad, torch.zeros_like(u.grad))
+
+
+def test_cross_entropy_of_labels_is_that_of_a_loop_and_the_entropy_of_its_own():
+    """-1/n sum q log p, image by image; with q = p the entropy of eq. 7."""
+    u, us, y = random(3, 4), random(5, 4, seed=1), torch.tensor([0, 1, 0, 1, 2])
+    p = category_log_probabilities(u, us, y, 7).exp()
+    q = torch.tensor([[1.0, 0, 0], [0.25, 0.25, 0.5], [0, 0.5, 0.5]], dtype=torch.float64)
+    total = sum(-q[i, j] * math.log(p[i, j].item()) for i in range(3) for j in range(3))
+    assert_close(label_cross_entropy(u, q, us, y, 7), total / 3)
+    assert_close(label_cross_entropy(u, p, us, y, 7), target_entropy(u, us, y, 7))
+
+
+def test_cross_entropy_is_finite_without_images_of_a_category():
+    u, q = random(2, 4), torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], dtype=torch.float64)
+    loss = label_cross_entropy(u, q, random(2, 4, seed=1), torch.tensor([0, 1]), 7, 3)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(u.grad).all()

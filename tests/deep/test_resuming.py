@@ -17,6 +17,7 @@ from dah.networks.heads import Network
 
 DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
 EPOCHS = 4
+LABELS = replace(DEFAULT.pseudo_labels, warm_up=1, every=2, neighbours=4)  # before epochs 2 and 4
 
 
 class Trunk(nn.Module):
@@ -47,7 +48,7 @@ def pieces(method="dah", seed=0, **changes):
     view = partial(augment, size=28, options=DEFAULT.train.augment, deviation=torch.eye(3) / 4)
     options = replace(DEFAULT.train, epochs=EPOCHS, **changes)
     weights = DEFAULT.dah, DEFAULT.softmax, options
-    return network, source, labels, target, view, method, *weights, seed
+    return network, source, labels, target, view, method, *weights, seed, LABELS
 
 
 def equal(a, b):
@@ -74,7 +75,7 @@ def kill_after(epochs, arguments, path):
     assert path.exists()
 
 
-@pytest.mark.parametrize("method", ["dah", "noda", "dann"])
+@pytest.mark.parametrize("method", ["dah", "dah-p", "noda", "dann"])
 @pytest.mark.parametrize("killed", [1, 3])
 def test_a_killed_training_goes_on_to_the_same_bits(tmp_path, method, killed):
     """Weights, running moments and records, whatever draws randomness: batches, views, dropout."""

@@ -197,6 +197,7 @@ TERMS = {
     "noda": {"hash", "quantization"},
     "source": {"softmax"},
     "dan": {"softmax", "mmd"},
+    "dah-p": {"hash", "quantization", "mmd", "entropy"},  # before it has labels
     "dann": {"softmax", "adversary"},
 }
 
@@ -319,7 +320,8 @@ def small_fit(method="dah", seed=0, **changes):
     network = Network(build_trunk("lenet"), 2 if softmax else 8, softmax=softmax)
     view = partial(augment, size=28, options=options.augment, deviation=torch.eye(3) / 4)
     data, weights = (source, labels, target), (DEFAULT.dah, DEFAULT.softmax)
-    records = list(fit(Training(network, *data, view, method, *weights, options, seed)))
+    settings = *weights, options, seed, replace(DEFAULT.pseudo_labels, warm_up=2)
+    records = list(fit(Training(network, *data, view, method, *settings)))
     return network, records
 
 

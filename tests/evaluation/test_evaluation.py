@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.testing import assert_allclose
 
-from dah.encoding.outputs import activations, principal_components, probabilities
+from dah.compute.activations import activations
+from dah.encoding.outputs import principal_components, probabilities
 from dah.evaluation.targets import (
     accuracy,
     code_figures,

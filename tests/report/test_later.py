@@ -38,9 +38,17 @@ def test_longer_codes_and_single_domains():
         "amazon-webcam": 0.5672,
     }
     assert later("office_home", "map_cross", 16) == {}
+    assert later("mnist_usps", "map_cross", 64)["vpds"] == {
+        "mnist-usps": 0.9086,
+        "usps-mnist": 0.8950,
+    }
+    assert later("mnist_usps", "map_cross", 128)["psca"] == {"mnist-usps": 0.8871}
+    assert later("mnist_usps", "map", 32)["psca"] == {"mnist-usps": 0.8109}
     assert later("digits", "map", 64) == later("office31", "accuracy", 64) == {}
     assert later("office31", "map", 48) == {}
-    every = [m for f in ("map", "map_cross") for b in LENGTHS for m in later("office31", f, b)]
+    sets = ("office31", "office_home", "mnist_usps")
+    kinds = [(d, f, b) for d in sets for f in ("map", "map_cross") for b in LENGTHS]
+    every = [method for kind in kinds for method in later(*kind)]
     assert set(every) <= TRUNKS.keys()
 
 

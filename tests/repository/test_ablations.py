@@ -1,7 +1,9 @@
 """The files of experiments/ as what they are: queues of changes to parameters that there are."""
 
+import os
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from dah import params
 from dah.experiments.runs import flat
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted((ROOT / "experiments").glob("*.sh"))
+BENCHMARK = ROOT / "experiments" / "benchmark.sh"
+FILES = sorted({*(ROOT / "experiments").glob("*.sh")} - {BENCHMARK})
 
 
 def changes(path):
@@ -50,3 +53,22 @@ def test_every_value_is_a_valid_parameter(path):
         told = {**content, "dah": {**content["dah"], path.stem: value}}
         assert flat(told).keys() == flat(content).keys()
         params.parse(told, path)
+
+
+@pytest.mark.parametrize("preset", ["office31_mobilenet", "mnist_usps"])
+def test_the_benchmark_runs_a_preset_with_three_seeds_and_shows_all_tables(tmp_path, preset):
+    """What it asks DVC and the library for, by stand-ins that write down how they are called."""
+    for name in ("dvc", "python"):
+        file = tmp_path / name
+        file.write_text(f'#!/bin/sh\nprintf "%s\\n" "{name} $*" >> {tmp_path}/asked\n')
+        file.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    given = ["sh", str(BENCHMARK), preset, "-S", "dah.bits=16"]
+    subprocess.run(given, env=environment, check=True)
+    changed = "-S train.seeds=[0,1,2] -S train.threads=1 -S dah.bits=16"
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        f"python -m dah preset {preset}",
+        f"dvc exp run --name benchmark-{preset} {changed}",
+        "python -m dah results --all",
+    ]
+    assert (ROOT / "presets" / f"{preset}.yaml").exists()

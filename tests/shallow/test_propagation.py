@@ -1,0 +1,70 @@
+"""Label propagation against dense matrices and linear systems; balance by hand."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from dah.shallow.propagation import balanced, neighbour_graph, propagated
+
+
+def samples(n=40, d=6, seed=0):
+    return np.random.default_rng(seed).standard_normal((n, d))
+
+
+def dense_graph(Z, neighbours):
+    """W by loops: sorted cosines, the larger of the two directions, degrees of both ends."""
+    n, length = len(Z), [np.sqrt(sum(z**2)) for z in Z]
+    cosine = [[sum(Z[i] * Z[j]) / length[i] / length[j] for j in range(n)] for i in range(n)]
+    A = np.zeros((n, n))
+    for i in range(n):
+        others = sorted((j for j in range(n) if j != i), key=lambda j: -cosine[i][j])
+        for j in others[:neighbours]:
+            A[i, j] = A[j, i] = max(0.0, cosine[i][j]) ** 3
+    W = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            if A[i, j]:
+                W[i, j] = A[i, j] / np.sqrt(A[i].sum() * A[j].sum())
+    return W
+
+
+@pytest.mark.parametrize("neighbours", [1, 5, 39, 100])
+def test_the_graph_is_that_of_loops(neighbours):
+    Z = samples()
+    W = neighbour_graph(Z, neighbours).toarray()
+    assert_allclose(W, dense_graph(Z, min(neighbours, 39)), atol=1e-5)
+    assert_allclose(W, W.T, rtol=1e-6)
+    assert np.abs(np.linalg.eigvalsh(W)).max() <= 1 + 1e-6
+
+
+def test_the_graph_does_not_depend_on_blocks_or_lengths(monkeypatch):
+    Z = samples()
+    whole = neighbour_graph(Z, 5).toarray()
+    monkeypatch.setattr("dah.shallow.propagation.ROWS", 7)
+    assert_allclose(neighbour_graph(Z * 9.0, 5).toarray(), whole, atol=1e-6)
+
+
+def test_who_looks_away_from_all_has_no_neighbours():
+    Z = np.array([[1.0, 0.0], [1.0, 0.1], [-1.0, 0.0]])
+    W = neighbour_graph(Z, 2).toarray()
+    assert_array_equal(W[2], 0)
+    assert np.isfinite(W).all()
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 0.9])
+def test_what_spreads_solves_the_linear_system(alpha):
+    W = neighbour_graph(samples(), 5)
+    given = np.random.default_rng(1).random((40, 3))
+    expected = (1 - alpha) * np.linalg.solve(np.eye(40) - alpha * W.toarray(), given)
+    assert_allclose(propagated(W, given, alpha), expected, atol=3e-4)
+
+
+def test_balance_by_hand():
+    """Shares 3/4, 1/4 and 1/2, 1/2 have masses 5/4 and 3/4, so they count 9 : 5 and 3 : 5."""
+    shares = balanced(np.array([[6.0, 2.0], [1.0, 1.0]]))
+    assert_allclose(shares, [[9 / 14, 5 / 14], [3 / 8, 5 / 8]])
+
+
+def test_who_was_reached_by_nothing_belongs_to_all_alike():
+    shares = balanced(np.array([[0.0, 0.0], [2.0, 2.0]], np.float32))
+    assert_allclose(shares, 0.5, rtol=1e-5)
