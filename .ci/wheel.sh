@@ -44,7 +44,7 @@ cd project
 git init --quiet
 git add --all
 git -c user.name=wheel -c user.email=wheel@localhost commit --quiet --message begin
-for change in '/^  - \(hand-\)\?scene$/d' '/^  - dah-e/d' '/^  - noda/d' '/^  - \(kmeans\|ba\|bdnn\)$/d' \
+for change in '/^  - \(hand-\)\?scene$/d' '/^  - dah-[ep]$/d' '/^  - noda/d' '/^  - \(kmeans\|ba\|bdnn\)$/d' \
     's/^  epochs: 36/  epochs: 2/'; do
     sed -i.before "$change" params.yaml
 done
