@@ -20,6 +20,7 @@ SECONDS = 600  # a cell
 
 def main(names: list[str]) -> None:
     os.environ["PYTHONPATH"] = str(ROOT)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as dah.process, on cores of others too
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         if names and path.stem not in names:
             continue

@@ -46,7 +46,8 @@ def stored_views(
                 seen = centre_crop(images, side)
             else:
                 rng = torch.Generator(device).manual_seed(number)
-                how = {"size": side, "options": options.augment, "deviation": deviation}
-                seen = augment(images, rng, n, rows, **how)
+                seen = augment(
+                    images, rng, n, rows, size=side, options=options.augment, deviation=deviation
+                )
             parts.append(lower(seen).half())
         yield gather(torch.cat(parts), n).cpu()

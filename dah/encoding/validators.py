@@ -6,7 +6,7 @@ y the source's labels, s source, t target. Every validator is a number for one r
 
 import numpy as np
 
-from dah.encoding.outputs import Activations
+from dah.compute.activations import Activations
 from dah.files.artifacts import Codes
 from dah.shallow.domains import domain_odds
 

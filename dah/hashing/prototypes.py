@@ -5,6 +5,8 @@ X ``(n, d)`` holds source above target, Y ``(n, c)`` the shares of each sample i
 O).
 """
 
+from functools import partial
+
 import numpy as np
 from scipy.linalg import solve
 
@@ -50,17 +52,29 @@ def projection(
     F = np.vstack([root * X, np.sqrt(mmd) * (e @ X)])
     T = np.vstack([weights @ C.T / root, np.zeros(len(C))])
     tall = X.shape[1] <= len(F)
-    A, B = (F.T @ F, F.T @ T) if tall else (None, None)
-    s = np.ones(X.shape[1]) if P is None else np.sqrt(2 * np.linalg.norm(P, axis=1))
-    for _ in range(steps):
-        if tall:
-            Q = _ridge(s[:, None] * A * s, s[:, None] * B, sparsity)
-        else:
-            G = F * s
-            Q = G.T @ _ridge(G @ G.T, T, sparsity)
-        P = s[:, None] * Q
-        s = np.sqrt(2 * np.linalg.norm(P, axis=1))
+    solution = partial(_of_features, F.T @ F, F.T @ T) if tall else partial(_of_samples, F, T)
+    s = np.ones(X.shape[1]) if P is None else _root_norms(P)
+    P = s[:, None] * solution(s, sparsity)
+    for _ in range(steps - 1):
+        s = _root_norms(P)
+        P = s[:, None] * solution(s, sparsity)
     return P
+
+
+def _of_features(A: np.ndarray, B: np.ndarray, s: np.ndarray, weight: float) -> np.ndarray:
+    """Q from A = F'F and B = F'T."""
+    return _ridge(s[:, None] * A * s, s[:, None] * B, weight)
+
+
+def _of_samples(F: np.ndarray, T: np.ndarray, s: np.ndarray, weight: float) -> np.ndarray:
+    """The same Q from F and T, where F has fewer rows than columns."""
+    G = F * s
+    return G.T @ _ridge(G @ G.T, T, weight)
+
+
+def _root_norms(P: np.ndarray) -> np.ndarray:
+    """s, of the norms g of P's rows."""
+    return np.sqrt(2 * np.linalg.norm(P, axis=1))
 
 
 def _ridge(A: np.ndarray, B: np.ndarray, weight: float) -> np.ndarray:

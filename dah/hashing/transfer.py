@@ -108,19 +108,18 @@ def align(
     says where the axes lie and nothing else: no distance depends on it, nor on `dim` >= c.
     """
     ns, c = Ys.shape
-    e = mean_difference(ns, len(X) - ns)
-    C, P, Z = np.eye(dim, c), None, X
-    for _ in range(rounds):
-        pi = structured_probabilities(Z[:ns], Ys, Z[ns:])
-        label = pi.argmax(axis=1)
-        if P is None or c == 1:
-            Y = np.vstack([Ys, np.eye(c)[label]])
-        else:
+    C, e = np.eye(dim, c), mean_difference(ns, len(X) - ns)
+    label = structured_probabilities(X[:ns], Ys, X[ns:]).argmax(axis=1)
+    Y = np.vstack([Ys, np.eye(c)[label]])
+    P = projection(X, Y, e, C, mmd, sparsity)
+    for _ in range(rounds - 1):
+        if c > 1:
+            Z = X @ P
+            pi = structured_probabilities(Z[:ns], Ys, Z[ns:])
             D = squared_distances(Z[ns:], C.T)
-            Y = np.vstack([Ys, memberships(D, label, confidence(pi, D))])
+            Y = np.vstack([Ys, memberships(D, pi.argmax(axis=1), confidence(pi, D))])
             C = procrustes(Z.T @ Y**2)
         P = projection(X, Y, e, C, mmd, sparsity, P)
-        Z = X @ P
     return Y, C, P
 
 

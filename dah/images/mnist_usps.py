@@ -111,9 +111,9 @@ def _in_torchvision(root: Path) -> dict[str, Scans]:
     for _, name, digest in sets.USPS.split_list.values():
         path = root / name
         if not sets.utils.check_integrity(path, digest):
-            found = "another file" if path.is_file() else "none"
+            there = "another file" if path.is_file() else "none"
             raise UserError(
-                f"{path}: expected USPS of the MD5 {digest}, found {found}; get it from"
+                f"{path}: expected USPS of the MD5 {digest}, found {there}; get it from"
                 f" {sets.USPS.split_list['train'][0].rpartition('/')[0]}/, or delete it where the"
                 " project downloaded it"
             )

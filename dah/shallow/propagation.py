@@ -21,12 +21,12 @@ def neighbour_graph(Z: np.ndarray, neighbours: int) -> csr_array:
     [-1, 1]. A sample whose cosines are all negative has no neighbours. Zhou et al., NIPS 2003;
     the cubed cosines as in Iscen et al., CVPR 2019.
     """
-    Z = torch.from_numpy(unit_rows(Z).astype(np.float32))
-    n = len(Z)
+    units = torch.from_numpy(unit_rows(Z).astype(np.float32))
+    n = len(units)
     count = min(neighbours, n - 1)
     cosines, columns = [], []
     for first in range(0, n, ROWS):
-        block = Z[first : first + ROWS] @ Z.T
+        block = units[first : first + ROWS] @ units.T
         block.diagonal(first).fill_(-2.0)
         values, nearest = block.topk(count, dim=1)
         cosines.append(values)

@@ -21,6 +21,7 @@ CHANGES = {
     "  path: null": "  path: ../pictures",
     "  - hand\n  - scene\n  - print\n": "  - studio\n  - street\n  - album\n",
     "  - print-hand\n  - hand-scene\n": "  - studio-street\n  - studio-album\n",
+    "  - dah-p\n": "",
     "  - dah-e\n  - noda\n": "",
     "  bits: 64": "  bits: 6",
     "  size: 32": "  size: 224",

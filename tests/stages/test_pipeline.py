@@ -276,7 +276,7 @@ def test_what_is_there_stays_where_something_is_added(stand_in):
             file.write("# changed\n")
     assert ran(stand_in) == {"check"}
     replaced(stand_in / "params.yaml", "  seeds:\n    - 0\n", "  seeds:\n    - 0\n    - 1\n")
-    tasks, methods = ("print-hand", "hand-scene"), ("dah", "dah-e", "noda")
+    tasks, methods = ("print-hand", "hand-scene"), ("dah-p", "dah", "dah-e", "noda")
     gathering = {"check", *(f"evaluate@{task}" for task in tasks)}
     added = {f"{stage}@{task}-1" for stage in ("encode", "transfer", "hash") for task in tasks}
     added |= {f"train@{task}-{method}-1" for task in tasks for method in methods}

@@ -44,14 +44,14 @@ def test_the_check_accepts_the_default(tmp_path):
     assert (code, error) == (0, "")
     speed, cost, amount = output.splitlines()
     assert re.fullmatch(
-        r"images/s that learn on this machine: head \d+, the last block \d+, all \d+; that are"
-        r" looked at: \d+", speed
+        r"images/s that learn on this machine: head [\d.]+, the last block [\d.]+, all [\d.]+; that"
+        r" are looked at: [\d.]+", speed
     )  # fmt: skip
     assert re.fullmatch(
-        r"expected of all 6 trainings and the features, 1000 images assumed of hand, scene, print:"
-        r" head \d+ \w+, the last block \d+ \w+, all \d+ \w+; train.finetune is all", cost
+        r"expected of all 8 trainings and the features, 1000 images assumed of hand, scene, print:"
+        r" head [\d.]+ \w+, the last block [\d.]+ \w+, all [\d.]+ \w+; train.finetune is all", cost
     )  # fmt: skip
-    assert amount == "2 tasks, 3 methods, 64 bits"
+    assert amount == "2 tasks, 4 methods, 64 bits"
     assert (tmp_path / "data/checked.txt").read_text() == "checked\n"
 
 
@@ -204,8 +204,8 @@ def test_results_before_a_run_are_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["itq"], "there are no predictions of 'itq'; expected one of dah, dah-e, noda, the deep"),
-        (["dan"], "there are no predictions of 'dan'; expected one of dah, dah-e, noda, the deep"),
+        (["itq"], "there are no predictions of 'itq'; expected one of dah-p, dah, dah-e, noda"),
+        (["dan"], "there are no predictions of 'dan'; expected one of dah-p, dah, dah-e, noda"),
         (["dah", "--seed", "9"], "seed 9 is not trained; train.seeds in params.yaml has 0"),
     ],
 )
