@@ -77,9 +77,9 @@ test "$(wc -l < found.txt)" = 4
 cut -f 4 found.txt | sed -n 2p | grep -qx 0 # an image finds itself, or its like
 dah serve encoder.pt hand.index --port 0 > served.txt 2>&1 &
 page=$!
-for _ in $(seq 60); do
+for _ in $(seq 240); do
     address=$(grep -o 'http://[0-9.:]*' served.txt | head -1) && break
     sleep 0.5
 done
-curl --silent --fail --max-time 10 "$address" | grep -q '<html'
+curl --silent --fail --max-time 60 "$address" | grep -q '<html'
 say "the page answers at its address; encoder, codes, index, search are right"

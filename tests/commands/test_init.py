@@ -174,7 +174,7 @@ def test_an_update_runs_again_what_it_changes(tmp_path):
     (folder / "library.yaml").write_text(
         text.replace(digests(library)["hashing"], "another"), encoding="utf-8"
     )
-    assert ran() == {"library", "hash"}
+    assert ran() == {"library", "transfer", "hash"}
 
 
 WRITE = """
