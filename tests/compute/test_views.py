@@ -10,9 +10,9 @@ from numpy.testing import assert_allclose
 from torch.testing import assert_close
 
 from dah import params
+from dah.compute.activations import activations
 from dah.compute.augment import augment, centre_crop, colour_deviation, drawn_views, plain_view
 from dah.compute.views import stored_views
-from dah.encoding.outputs import activations
 from dah.errors import UserError
 from dah.networks.build import build_trunk
 from dah.networks.cuts import cut
