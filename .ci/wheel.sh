@@ -48,15 +48,15 @@ for change in '/^  - \(hand-\)\?scene$/d' '/^  - dah-[ep]$/d' '/^  - noda/d' '/^
     's/^  epochs: 36/  epochs: 2/'; do
     sed -i.before "$change" params.yaml
 done
-dvc repro --quiet 2> ../errors.txt || { cat ../errors.txt; exit 1; }
+python -m dvc repro --quiet 2> ../errors.txt || { cat ../errors.txt; exit 1; }
 dah results
 say "the pipeline ran"
 
 # That nothing else runs, and what an update runs, tests/commands/test_init.py proves by running it.
-changed() { dvc status | sed -n 's/^\([^[:space:]]*\):$/\1/p'; }
+changed() { python -m dvc status | sed -n 's/^\([^[:space:]]*\):$/\1/p'; }
 test "$(changed)" = library # which looks whether it was updated
 echo '# changed' >> "$(python -c 'import dah.hashing; print(dah.hashing.__file__)')"
-dvc repro --quiet --single-item library
+python -m dvc repro --quiet --single-item library
 changed | tee ../changed.txt
 grep -q '^hash@' ../changed.txt
 grep -q '^transfer@' ../changed.txt
