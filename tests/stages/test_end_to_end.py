@@ -116,7 +116,17 @@ def test_an_experiment_runs_what_depends_on_it_alone(repository):
     """bits = 16 trains again and leaves images, trunk, features and baselines as they are."""
     log = run(repository, "dvc", "exp", "run", "-S", "dah.bits=16", "--name", "short")
     ran = {line.split("'")[1].split("@")[0] for line in log.splitlines() if "Running stage" in line}
-    assert ran == {"check", "split", "train", "encode", "hash", "oracle", "evaluate", "report"}
+    assert ran == {
+        "check",
+        "split",
+        "train",
+        "encode",
+        "hash",
+        "transfer",
+        "oracle",
+        "evaluate",
+        "report",
+    }
     assert read_codes(repository / "data/codes/print-hand/0/deep/dah.h5").target.shape == (899, 2)
     metrics = run(repository, "dvc", "metrics", "diff")
     assert "map.dah" in metrics
