@@ -9,13 +9,13 @@ and prints its values with the mean over the tasks. Target labels are not read.
 """
 
 from argparse import ArgumentParser
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from dah.deep.labelling import spread
 from dah.params import PseudoLabels, load
-from dah.shallow.pseudo_labels import pseudo_labels
 from dah.tasks.inputs import read_fc7
 from dah.tasks.lists import read_lists
 
@@ -24,10 +24,9 @@ GRID = {"neighbours": int, "alpha": float, "dim": int, "rounds": int}
 
 def way_back(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, options: PseudoLabels) -> float:
     """Percent of the source's labels that come back from the target's pseudo-labels."""
-    given = {name: value for name, value in asdict(options).items() if name in GRID}
-    there = pseudo_labels(Xs, ys, Xt, **given).argmax(axis=1)
+    there = spread(Xs, ys, Xt, options).argmax(axis=1)
     present, numbered = np.unique(there, return_inverse=True)
-    back = pseudo_labels(Xt, numbered, Xs, **given).argmax(axis=1)
+    back = spread(Xt, numbered, Xs, options).argmax(axis=1)
     return 100 * float(np.mean(present[back] == ys))
 
 

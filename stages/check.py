@@ -41,9 +41,9 @@ def expected_costs(params: Params) -> list[str]:
     """What the run will take by the speed of this machine, in lines."""
     use_threads(params.train.threads)
     use_precision(params.train.precision)
-    device, name = choose_device(params.train.device), params.backbone.name
-    rates = speeds(lambda: build_trunk(name), params.dah.bits, params.train, device)
-    looking = looking_speed(build_trunk(name), device)
+    device, trunk = choose_device(params.train.device), build_trunk(params.backbone.name)
+    rates = speeds(trunk, params.dah.bits, params.train, device)
+    looking = looking_speed(trunk, device)
     layout = LAYOUTS.get(params.dataset.name)
     return told(params, rates, looking, layout.images if layout else {})
 

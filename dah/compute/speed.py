@@ -18,19 +18,19 @@ LEAST = 0.1  # seconds
 
 
 def speeds(
-    build: Callable[[], nn.Module], outputs: int, options: Train, device: torch.device
+    trunk: nn.Module, outputs: int, options: Train, device: torch.device
 ) -> dict[int | str, float]:
     """Images per second that learn, by what does: ``head``, blocks and ``all``.
 
     The blocks are those of ``options.finetune``, else the last one; a trunk that cannot be cut has
-    none. A forward and a backward pass, without the losses; the trunk that `build` makes has random
-    weights.
+    none. A forward and a backward pass, without the losses. The weights of `trunk` do not change;
+    its norms' running moments do.
     """
     wanted = 1 if options.finetune in ("head", "all") else options.finetune
     found = {}
     for finetune in ("head", wanted, "all"):
         try:
-            found[finetune] = _speed(build(), finetune, outputs, options, device)
+            found[finetune] = _speed(trunk, finetune, outputs, options, device)
         except UserError:
             if wanted == options.finetune:
                 raise
@@ -38,7 +38,7 @@ def speeds(
 
 
 def looking_speed(trunk: nn.Module, device: torch.device) -> float:
-    """Images per second of a trunk that looks at them and does not learn."""
+    """Images per second of a trunk that looks at them and does not learn; it is ``settled``."""
     count = SEEN[device.type]
     images = torch.rand(count, 3, trunk.input_size, trunk.input_size, device=device)
     trunk = settled(trunk, device)

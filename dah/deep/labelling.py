@@ -1,6 +1,5 @@
 """What the target's images are alike to, by pseudo-labels and by their neighbourhoods."""
 
-from dataclasses import asdict
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from torch.nn.functional import one_hot
 
 from dah.linalg import centred, unit_rows
 from dah.params import PseudoLabels
+from dah.shallow.propagation import nearest_others
 from dah.shallow.pseudo_labels import pseudo_labels
 
 SHORTEST = 0.05  # reach, where an image has no near ones
@@ -39,20 +39,19 @@ def label(
     The shares of ``pseudo_labels``, squared and scaled to one: sure ones count more. Features float
     ``(n_s, D)`` and ``(n_t, D)``, labels int64 ``(n_s,)``. The result is on `device`.
     """
-    given = {
-        k: v for k, v in asdict(options).items() if k in ("dim", "neighbours", "alpha", "rounds")
-    }
-    shares = torch.from_numpy(pseudo_labels(Xs, ys, Xt, **given)).square()
-    directions = torch.from_numpy(unit_rows(centred(Xt)).astype(np.float32))
-    reach = torch.cat([_nearest(part, directions, options) for part in directions.split(1024)])
+    shares = torch.from_numpy(spread(Xs, ys, Xt, options)).square()
+    away = centred(Xt)
+    directions = torch.from_numpy(unit_rows(away).astype(np.float32))
+    cosines, _ = nearest_others(away, options.neighbours)
+    reach = torch.from_numpy(cosines).mean(dim=1)
     parts = shares / shares.sum(dim=1, keepdim=True), directions, reach
     return Labelling(*(part.to(device) for part in parts))
 
 
-def _nearest(part: Tensor, directions: Tensor, options: PseudoLabels) -> Tensor:
-    """Mean cosine of some images to their nearest; the nearest of all is each itself."""
-    count = min(options.neighbours + 1, len(directions))
-    return (part @ directions.T).topk(count, dim=1).values[:, 1:].mean(dim=1)
+def spread(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, options: PseudoLabels) -> np.ndarray:
+    """The shares of ``pseudo_labels`` by the parameters that it takes."""
+    names = "dim", "neighbours", "alpha", "rounds"
+    return pseudo_labels(Xs, ys, Xt, **{name: getattr(options, name) for name in names})
 
 
 def given_shares(y: Tensor, labels: Labelling) -> Tensor:

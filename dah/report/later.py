@@ -146,25 +146,24 @@ OFFICE_HOME_SINGLE = {
 }
 
 
+# Data set to tasks and figures across domains, and to the task within a target and its figures.
+PRINTED = {
+    "office31": (OFFICE31_TASKS, OFFICE31_CROSS, "amazon-dslr", OFFICE31_SINGLE),
+    "office_home": (OFFICE_HOME, OFFICE_HOME_CROSS, "Product-RealWorld", OFFICE_HOME_SINGLE),
+    "mnist_usps": (MNIST_USPS, MNIST_USPS_CROSS, "mnist-usps", MNIST_USPS_SINGLE),
+}
+
+
 def later(dataset: str, figure: str, bits: int) -> dict[str, dict[str, float]]:
     """Method to task to what it publishes, 0 ... 1, of codes of so many bits; empty: nothing.
 
     `dataset` as in ``params.yaml``, `figure` ``map`` or ``map_cross``.
     """
+    tasks, across, task, within = PRINTED.get(dataset, ((), {}, "", {}))
     if figure == "map_cross":
-        tasks, of = {
-            "office31": (OFFICE31_TASKS, OFFICE31_CROSS),
-            "office_home": (OFFICE_HOME, OFFICE_HOME_CROSS),
-            "mnist_usps": (MNIST_USPS, MNIST_USPS_CROSS),
-        }.get(dataset, ((), {}))
-        return {m: _shares(tasks, row) for m, row in of.get(bits, {}).items()}
+        return {m: _shares(tasks, row) for m, row in across.get(bits, {}).items()}
     if figure == "map" and bits in LENGTHS:
-        task, single = {
-            "office31": ("amazon-dslr", OFFICE31_SINGLE),
-            "office_home": ("Product-RealWorld", OFFICE_HOME_SINGLE),
-            "mnist_usps": ("mnist-usps", MNIST_USPS_SINGLE),
-        }.get(dataset, ("", {}))
-        return {m: _shares([task], [row[LENGTHS.index(bits)]]) for m, row in single.items()}
+        return {m: _shares([task], [row[LENGTHS.index(bits)]]) for m, row in within.items()}
     return {}
 
 

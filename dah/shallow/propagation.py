@@ -21,23 +21,31 @@ def neighbour_graph(Z: np.ndarray, neighbours: int) -> csr_array:
     [-1, 1]. A sample whose cosines are all negative has no neighbours. Zhou et al., NIPS 2003;
     the cubed cosines as in Iscen et al., CVPR 2019.
     """
-    units = torch.from_numpy(unit_rows(Z).astype(np.float32))
-    n = len(units)
-    count = min(neighbours, n - 1)
-    cosines, columns = [], []
-    for first in range(0, n, ROWS):
-        block = units[first : first + ROWS] @ units.T
-        block.diagonal(first).fill_(-2.0)
-        values, nearest = block.topk(count, dim=1)
-        cosines.append(values)
-        columns.append(nearest)
-    weights = torch.cat(cosines).clamp_min(0).numpy().ravel() ** POWER
+    cosines, columns = nearest_others(Z, neighbours)
+    n, count = cosines.shape
+    weights = np.maximum(cosines, 0).ravel() ** POWER
     rows = np.repeat(np.arange(n), count)
-    A = csr_array((weights, (rows, torch.cat(columns).numpy().ravel())), shape=(n, n))
+    A = csr_array((weights, (rows, columns.ravel())), shape=(n, n))
     A = A.maximum(A.T)
     degree = A.sum(axis=1)
     scale = np.divide(1, np.sqrt(degree), out=np.zeros_like(degree), where=degree > 0)
     return diags_array(scale) @ A @ diags_array(scale)
+
+
+def nearest_others(Z: np.ndarray, neighbours: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines float32 and rows int64 ``(n, k)`` of the nearest others of each, nearest first.
+
+    k is `neighbours`, or all others where there are fewer. Features float ``(n, d)``.
+    """
+    units = torch.from_numpy(unit_rows(Z).astype(np.float32))
+    count = min(neighbours, len(units) - 1)
+    found = []
+    for first in range(0, len(units), ROWS):
+        block = units[first : first + ROWS] @ units.T
+        block.diagonal(first).fill_(-2.0)
+        found.append(block.topk(count, dim=1))
+    cosines, columns = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
+    return cosines, columns
 
 
 def propagated(W: csr_array, given: np.ndarray, alpha: float) -> np.ndarray:

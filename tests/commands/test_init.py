@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from clones import commit, run
+from clones import commit, ran, run, write_pipeline, written_by_stand_ins
 from ruamel.yaml import YAML
 
 from dah import params
@@ -147,45 +147,25 @@ def test_an_update_runs_again_what_it_changes(tmp_path):
     begin(folder)
     library = tmp_path / "dah"
     shutil.copytree(ROOT / "dah", library, ignore=shutil.ignore_patterns("__pycache__"))
-    pipeline = YAML().load((folder / "dvc.yaml").read_text(encoding="utf-8"))
-    for name, stage in pipeline["stages"].items():
-        outs = [o if isinstance(o, str) else next(iter(o)) for k in ("outs", "metrics", "plots")
-                for o in stage.get(k, ())]  # fmt: skip
-        outs += [f"data/raw/{domain}.tar" for domain in ("hand", "scene", "print")] * (
-            name == "fetch"
-        )
-        stage["cmd"] = "true" if name == "library" else f"sh write.sh {' '.join(outs)}"
+    pipeline = written_by_stand_ins(folder)
+    pipeline["stages"]["library"]["cmd"] = "true"
     pipeline["stages"]["library"]["outs"][0]["library.yaml"]["persist"] = True
-    with (folder / "dvc.yaml").open("w", encoding="utf-8") as file:
-        YAML().dump(pipeline, file)
-    (folder / "write.sh").write_text(WRITE, encoding="utf-8")
+    write_pipeline(folder, pipeline)
     run(folder, "git", "init", "--quiet")
     commit(folder, "begin")
 
-    def ran():
-        lines = run(folder, "dvc", "repro").splitlines()
-        return {line.split("'")[1].split("@")[0] for line in lines if line.startswith("Running")}
+    def kinds():
+        return {name.split("@")[0] for name in ran(folder)}
 
-    assert ran() == set(pipeline["stages"]) - {"oracle"}
-    assert ran() == {"library"}
+    assert kinds() == set(pipeline["stages"]) - {"oracle"}
+    assert kinds() == {"library"}
     updated = digests(library) | {"hashing": "another"}
     text = (folder / "library.yaml").read_text(encoding="utf-8")
     assert updated["hashing"] not in text
     (folder / "library.yaml").write_text(
         text.replace(digests(library)["hashing"], "another"), encoding="utf-8"
     )
-    assert ran() == {"library", "transfer", "hash"}
-
-
-WRITE = """
-for path in "$@"; do
-    mkdir -p "$(dirname "$path")"
-    case "$path" in
-        *.*) echo "$path" > "$path" ;;
-        *) mkdir -p "$path" && echo "$path" > "$path/part" ;;
-    esac
-done
-"""
+    assert kinds() == {"library", "transfer", "hash"}
 
 
 @pytest.mark.slow

@@ -27,10 +27,10 @@ class Unfollowed(nn.Module):
 
 def test_each_choice_has_a_speed(monkeypatch):
     monkeypatch.setattr(speed, "LEAST", 0.0)
-    found = speed.speeds(lambda: build_trunk("lenet"), 8, TRAIN, CPU)
+    found = speed.speeds(build_trunk("lenet"), 8, TRAIN, CPU)
     assert list(found) == ["head", 1, "all"]
     named = replace(TRAIN, finetune="fc6")
-    found = speed.speeds(lambda: build_trunk("lenet"), 8, named, CPU)
+    found = speed.speeds(build_trunk("lenet"), 8, named, CPU)
     assert list(found) == ["head", "fc6", "all"]
     assert min(found.values()) > 0
     assert speed.looking_speed(build_trunk("lenet"), CPU) > 0
@@ -39,9 +39,9 @@ def test_each_choice_has_a_speed(monkeypatch):
 def test_a_trunk_that_cannot_be_cut_has_no_speed_of_blocks(monkeypatch):
     """Unless its blocks are to learn: then it is refused."""
     monkeypatch.setattr(speed, "LEAST", 0.0)
-    assert list(speed.speeds(Unfollowed, 8, TRAIN, CPU)) == ["head", "all"]
+    assert list(speed.speeds(Unfollowed(), 8, TRAIN, CPU)) == ["head", "all"]
     with pytest.raises(UserError, match="no chain of layers"):
-        speed.speeds(Unfollowed, 8, replace(TRAIN, finetune=1), CPU)
+        speed.speeds(Unfollowed(), 8, replace(TRAIN, finetune=1), CPU)
 
 
 def test_a_step_counts_after_the_first(monkeypatch):

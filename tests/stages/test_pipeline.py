@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dvc.api
 import pytest
-from clones import clone, commit, run
+from clones import OUTPUTS, clone, commit, ran, run, write_pipeline, written_by_stand_ins
 from ruamel.yaml import YAML
 
 from dah.params import Train, load
@@ -15,7 +15,6 @@ from dah.project.outputs import stages_of
 ROOT = Path(__file__).parents[2]
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES = PIPELINE["stages"]
-OUTPUTS = ("outs", "metrics", "plots")
 
 
 def paths(stage, *kinds):
@@ -229,35 +228,9 @@ def stand_in(tmp_path):
     A change of a written file is one of the code that it stands for.
     """
     folder = clone(tmp_path / "dah", {})
-    (folder / "write.sh").write_text(WRITE, encoding="utf-8")
-    pipeline = YAML(typ="safe").load((folder / "dvc.yaml").read_text(encoding="utf-8"))
-    for name, stage in pipeline["stages"].items():
-        outs = (paths_out for kind in OUTPUTS for paths_out in stage.get(kind, ()))
-        names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in outs]
-        names += [f"data/raw/{domain}.tar" for domain in DOMAINS] if name == "fetch" else []
-        stage["cmd"] = f"sh write.sh {' '.join(names)}"
-    with (folder / "dvc.yaml").open("w", encoding="utf-8") as file:
-        YAML().dump(pipeline, file)
+    write_pipeline(folder, written_by_stand_ins(folder))
     assert ran(folder) == stages_of(load(folder / "params.yaml"))
     return folder
-
-
-DOMAINS = ("hand", "scene", "print")
-WRITE = """
-for path in "$@"; do
-    mkdir -p "$(dirname "$path")"
-    case "$path" in
-        *.*) echo "$path" > "$path" ;;
-        *) mkdir -p "$path" && echo "$path" > "$path/part" ;;
-    esac
-done
-"""
-
-
-def ran(folder):
-    """The stages that ``dvc repro`` runs."""
-    lines = run(folder, "dvc", "repro").splitlines()
-    return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
 
 
 def replaced(path, old, new):
