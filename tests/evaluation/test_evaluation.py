@@ -145,7 +145,7 @@ def test_activations_come_in_the_order_of_their_images(monkeypatch):
     network = Network(build_trunk("lenet"), 8)
     images = torch.rand(5, 3, 28, 28)
     whole = activations(network, images, lambda batch: batch)
-    monkeypatch.setattr("dah.encoding.outputs.BATCH", 2)
+    monkeypatch.setattr("dah.compute.activations.BATCH", 2)
     parts = activations(network, images, lambda batch: batch)
     assert whole.fc7.shape == (5, 128)
     assert_allclose(parts.u, whole.u, rtol=1e-4, atol=1e-5)

@@ -80,7 +80,7 @@ def test_without_labels_codes_and_predictions_are_there_and_figures_are_not(repo
 def test_a_labelled_target_beside_it_is_measured(repository):
     """The summary's accuracy is that of the tasks that have one."""
     figures = read_json(repository / "metrics/studio-street.json")
-    assert set(figures["accuracy"]) == {"none", "gfk", "tca", "coral", "jda", "dah"}
+    assert set(figures["accuracy"]) == {"none", "gfk", "tca", "coral", "jda", "dah", "psca"}
     assert read_json(repository / "metrics/summary.json")["accuracy"] == figures["accuracy"]
 
 
