@@ -32,6 +32,7 @@ SMALL = (
     *("018", "18", "050", "_b0", "lite0"),
 )
 LOOKED_AT = 4  # models of a kind whose weights are counted
+LARGEST = 200  # millions of weights; training more takes minutes and more than 10 GB
 IMAGES, BITS, WIDTH = 2, 8, 16
 STEPS = "features", "head", "all", "blocks", "encode"
 COLUMNS = "kind", "model", "millions", "pixels", *STEPS, "seconds"
@@ -109,6 +110,8 @@ def tried(timm, kind: str) -> dict[str, str]:
     start = time.perf_counter()
     name, millions = smallest(timm, kind)
     row = {"kind": kind, "model": name, "millions": f"{millions:.1f}"}
+    if millions > LARGEST:
+        return row | {"features": f"not tried: more than {LARGEST} million weights"}
     try:
         trunk = build_trunk(f"timm/{name}")
     except Exception as error:

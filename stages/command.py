@@ -11,7 +11,9 @@ from dah import params
 from dah.errors import UserError
 from dah.files.artifacts import unwritable
 from dah.params import Params
-from dah.project.costs import record_cost
+from dah.project.costs import record_cost, seconds_before
+from dah.project.outputs import stages_of
+from dah.project.progress import ended, keep_end, this_run, told
 from dah.project.root import METRICS, PARAMS
 
 COST = METRICS / "cost.json"
@@ -31,11 +33,18 @@ def run(main: Callable[[Params, Namespace], None], *arguments: str) -> None:
         parser.add_argument(argument, required=True, type=KINDS.get(argument, Path))
     given = parser.parse_args()
     start = time.perf_counter()
+    stage = os.environ.get("DVC_STAGE")
     try:
-        main(params.load(PARAMS), given)
-        stage = os.environ.get("DVC_STAGE")
-        if stage is not None:
-            record_cost(COST, stage, time.perf_counter() - start)
+        options = params.load(PARAMS)
+        if stage is None:
+            main(options, given)
+            return
+        run_of = this_run()
+        print(told(stage, stages_of(options), ended(run_of), seconds_before(COST)), flush=True)
+        main(options, given)
+        seconds = time.perf_counter() - start
+        record_cost(COST, stage, seconds)
+        keep_end(run_of, stage, seconds)
     except UserError as error:
         sys.exit(f"{parser.prog}: {error}")
     except OSError as error:

@@ -11,8 +11,8 @@ from dah.files.tables import read_json, write_json
 from dah.machine import machine
 
 MEBIBYTE = 2**20
-MACHINE = "machine"
-KINDS = {"seconds": (int, float), "peak_mebibytes": (int, float), MACHINE: str}
+MACHINE, SECONDS = "machine", "seconds"
+KINDS = {SECONDS: (int, float), "peak_mebibytes": (int, float), MACHINE: str}
 
 
 def peak_mebibytes() -> int:
@@ -28,6 +28,11 @@ def record_cost(path: Path, stage: str, seconds: float) -> None:
     for figure, value in zip(KINDS, (round(seconds, 1), peak_mebibytes(), machine()), strict=True):
         costs[figure] = dict(sorted({**costs.get(figure, {}), stage: value}.items()))
     _write(path, costs)
+
+
+def seconds_before(path: Path) -> dict[str, float]:
+    """What each stage took when it last ran."""
+    return _read(path).get(SECONDS, {})
 
 
 def keep_costs(path: Path, stages: Collection[str]) -> None:
