@@ -15,12 +15,17 @@ def batch_size(device: torch.device, side: int) -> int:
 
 
 def settled(network: nn.Module, device: torch.device) -> nn.Module:
-    """A network, or a trunk, for inference on `device`.
+    """A network, or a trunk, for inference on `device`: ``folded``, channels last."""
+    return folded(network).to(device, memory_format=torch.channels_last)
 
-    In evaluation mode, channels last, batch norms folded into the convolutions before them.
+
+def folded(network: nn.Module) -> nn.Module:
+    """A network, or a trunk, in evaluation mode, on the CPU where it has batch norms to fold.
+
+    These go into the convolutions before them.
     """
     network = network.eval()
     trunk = getattr(network, "trunk", network)
     if isinstance(getattr(trunk, "model", None), nn.Module):
         trunk.model = fold_batch_norms(trunk.model.cpu(), trunk.input_size)
-    return network.to(device, memory_format=torch.channels_last)
+    return network

@@ -2,15 +2,17 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from dah.compute.augment import centre_crop
+from dah.compute.inference import folded
 from dah.encoder.file import OPTIONAL, EncoderParts
 from dah.errors import UserError
 from dah.files.artifacts import replacing
-from dah.networks.folding import fold_batch_norms
 from dah.retrieval.codes import unpack
 
 OPSET = 20
@@ -48,10 +50,7 @@ class Portable(nn.Module):
 
     def __init__(self, parts: EncoderParts, path: Path) -> None:
         super().__init__()
-        self.network = parts.network(path)
-        if isinstance(getattr(self.network.trunk, "model", None), nn.Module):
-            trunk = self.network.trunk
-            trunk.model = fold_batch_norms(trunk.model, trunk.input_size)
+        self.network = folded(parts.network(path))
         labels = torch.from_numpy(parts.source_labels)
         members = nn.functional.one_hot(labels, len(parts.categories)).float()
         self.register_buffer("means", members / members.sum(dim=0).clamp_min(1))
@@ -76,6 +75,49 @@ class Portable(nn.Module):
         return u, code, shares / shares.sum(dim=1, keepdim=True)
 
 
+class Outputs(nn.Module):
+    """From squares uint8 ``(n, size, size, 3)`` to u alone: what the encoder itself computes."""
+
+    def __init__(self, parts: EncoderParts, path: Path) -> None:
+        super().__init__()
+        self.network = folded(parts.network(path))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.network(centre_crop(image, self.network.input_size)).u
+
+
+def graph_of(model: nn.Module, example: Tensor, name: str, outputs: list[str]) -> Any:
+    """The ONNX graph of a network, for any number of images; its input and outputs are named.
+
+    Raises ``UserError`` where onnx or onnxscript is not installed, and for a network that torch
+    cannot follow.
+    """
+    try:
+        import onnx  # noqa: F401, PLC0415 - an extra
+        import onnxscript  # noqa: F401, PLC0415 - what torch exports with
+    except ImportError as error:
+        raise UserError(
+            f"an ONNX graph needs {error.name}, which is not installed: pip install onnx onnxscript"
+        ) from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own, of its exporter's insides
+            program = torch.onnx.export(
+                model.eval(),
+                (example,),
+                dynamo=True,
+                verbose=False,
+                opset_version=OPSET,
+                input_names=[name],
+                output_names=outputs,
+                dynamic_shapes={name: {0: torch.export.Dim("count")}},
+            )
+    except Exception as error:  # whatever torch's exporter makes of a network's own code
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"torch makes no ONNX graph of this network: {reason}") from error
+    return program.model_proto
+
+
 def write_onnx(path: Path, parts: EncoderParts) -> None:
     """Store an encoder as ONNX.
 
@@ -86,29 +128,11 @@ def write_onnx(path: Path, parts: EncoderParts) -> None:
     ``probability`` float32 ``(n, C)``; the categories are in the metadata, one to a line. Raises
     ``UserError`` where onnx or onnxscript is not installed.
     """
-    try:
-        import onnx  # noqa: PLC0415 - an extra
-        import onnxscript  # noqa: F401, PLC0415 - what torch exports with
-    except ImportError as error:
-        raise UserError(
-            f"export to .onnx needs {error.name}, which is not installed:"
-            " pip install onnx onnxscript"
-        ) from error
-    model = Portable(parts, path).eval()
     example = torch.zeros(2, 3, parts.size, parts.size)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own, of its exporter's insides
-        program = torch.onnx.export(
-            model,
-            (example,),
-            dynamo=True,
-            verbose=False,
-            opset_version=OPSET,
-            input_names=["square"],
-            output_names=["u", "code", "probability"],
-            dynamic_shapes={"square": {0: torch.export.Dim("count")}},
-        )
-    network = program.model_proto
+    named = "square", ["u", "code", "probability"]
+    network = graph_of(Portable(parts, path), example, *named)
+    import onnx  # noqa: PLC0415 - an extra, which graph_of has found
+
     text = SQUARE.format(ir=network.ir_version, opset=OPSET, size=parts.size)
     whole = onnx.compose.merge_models(
         onnx.parser.parse_model(text), network, [("square", "square")]
