@@ -30,7 +30,7 @@ STORED, BITS = 256, 64
 OLD_BATCH = 32
 NETWORK = ("before", "torch", "onnx", "bare", "bf16")
 WHOLE = ("encode before", "encode torch", "encode onnx")
-SECONDS = 2.5  # of a measurement, at least
+SECONDS = 2  # of a measurement, at least
 OURS = ("OMP_WAIT_POLICY", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 
 

@@ -1,7 +1,7 @@
 """The one way in which networks that have stopped learning look at images."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dah.networks.folding import fold_batch_norms
 
@@ -19,12 +19,14 @@ def settled(network: nn.Module, device: torch.device) -> nn.Module:
     return folded(network).to(device, memory_format=torch.channels_last)
 
 
-def folded(network: nn.Module) -> nn.Module:
-    """A network, or a trunk, in evaluation mode, on the CPU where it has batch norms to fold.
+def folded(network: nn.Module, example: Tensor | None = None) -> nn.Module:
+    """A network, or a trunk, in evaluation mode, batch norms within the convolutions before them.
 
-    These go into the convolutions before them.
+    What takes no images is given with an `example` row of what it takes, on its device.
     """
     network = network.eval()
+    if example is not None:
+        return fold_batch_norms(network, example)
     trunk = getattr(network, "trunk", network)
     if isinstance(getattr(trunk, "model", None), nn.Module):
         trunk.model = fold_batch_norms(trunk.model.cpu(), trunk.input_size)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
@@ -78,10 +78,11 @@ def graph_file(parts: EncoderParts) -> Path:
     ``$XDG_CACHE_HOME/dah/graphs`` or ``~/.cache/dah/graphs``.
     """
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    with suppress(RuntimeError):  # no home: the folder is then the working one's, and not written
-        home = str(Path(home).expanduser())
     name = f"{parts.fingerprint()}-{OPSET}-{torch.__version__}.onnx"
-    return Path(home) / "dah" / "graphs" / name
+    try:
+        return Path(home).expanduser() / "dah" / "graphs" / name
+    except RuntimeError:  # a user without a home: below a device nothing can be kept
+        return Path(os.devnull) / name
 
 
 def session_of(graph: bytes | Path, threads: int, spinning: bool = False) -> Any:
@@ -127,9 +128,10 @@ def _keep(place: Path, graph: bytes) -> None:
     """Keep a graph, and only the last few; where nothing can be written it is made each time."""
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with NamedTemporaryFile(dir=place.parent, suffix=".part", delete=False) as part:
-            part.write(graph)
-        os.replace(part.name, place)
+        with TemporaryDirectory(dir=place.parent) as folder:  # two processes may make it at once
+            part = Path(folder) / place.name
+            part.write_bytes(graph)
+            os.replace(part, place)
         found = sorted(place.parent.glob("*.onnx"), key=lambda file: file.stat().st_mtime)
         for old in found[:-KEPT]:
             old.unlink()
