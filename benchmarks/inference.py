@@ -107,13 +107,13 @@ def looking(folder: Path, what: str, threads: int) -> tuple[Callable, int, Calla
     import torch  # noqa: PLC0415
 
     from dah.compute.augment import centre_crop  # noqa: PLC0415
+    from dah.compute.graphs import place_of, session_of  # noqa: PLC0415
     from dah.encoder.encoder import load_encoder  # noqa: PLC0415
-    from dah.encoder.engine import graph_file, session_of  # noqa: PLC0415
     from dah.encoder.file import read_encoder  # noqa: PLC0415
 
     squares, model = np.load(folder / "squares.npy"), folder / "encoder.pt"
     if what == "bare":
-        session = session_of(graph_file(read_encoder(model)), threads, spinning=True)
+        session = session_of(place_of(read_encoder(model).fingerprint()), threads, spinning=True)
         see = by_batches(lambda part: session.run(None, {"image": part})[0], squares, 4)
     elif what == "before":
         plain = read_encoder(model).network(model).to(memory_format=torch.channels_last)

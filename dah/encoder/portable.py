@@ -1,21 +1,17 @@
 """An encoder as one ONNX graph, its preprocessing inside, for programs without this library."""
 
-import warnings
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from dah.compute.augment import centre_crop
+from dah.compute.graphs import OPSET, graph_of
 from dah.compute.inference import folded
 from dah.encoder.file import OPTIONAL, EncoderParts
-from dah.errors import UserError
 from dah.files.artifacts import replacing
 from dah.retrieval.codes import unpack
 
-OPSET = 20
 PLACES = (128, 64, 32, 16, 8, 4, 2, 1)
 SQUARE = """<ir_version: {ir}, opset_import: ["" : {opset}]>
 preprocessing (uint8[count, height, width, 3] image) => (float[count, 3, {size}, {size}] square)
@@ -73,49 +69,6 @@ class Portable(nn.Module):
         if self.temperature is not None:
             shares = shares ** (1 / self.temperature)
         return u, code, shares / shares.sum(dim=1, keepdim=True)
-
-
-class Outputs(nn.Module):
-    """From squares uint8 ``(n, size, size, 3)`` to u alone: what the encoder itself computes."""
-
-    def __init__(self, parts: EncoderParts, path: Path) -> None:
-        super().__init__()
-        self.network = folded(parts.network(path))
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.network(centre_crop(image, self.network.input_size)).u
-
-
-def graph_of(model: nn.Module, example: Tensor, name: str, outputs: list[str]) -> Any:
-    """The ONNX graph of a network, for any number of images; its input and outputs are named.
-
-    Raises ``UserError`` where onnx or onnxscript is not installed, and for a network that torch
-    cannot follow.
-    """
-    try:
-        import onnx  # noqa: F401, PLC0415 - an extra
-        import onnxscript  # noqa: F401, PLC0415 - what torch exports with
-    except ImportError as error:
-        raise UserError(
-            f"an ONNX graph needs {error.name}, which is not installed: pip install onnx onnxscript"
-        ) from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's own, of its exporter's insides
-            program = torch.onnx.export(
-                model.eval(),
-                (example,),
-                dynamo=True,
-                verbose=False,
-                opset_version=OPSET,
-                input_names=[name],
-                output_names=outputs,
-                dynamic_shapes={name: {0: torch.export.Dim("count")}},
-            )
-    except Exception as error:  # whatever torch's exporter makes of a network's own code
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"torch makes no ONNX graph of this network: {reason}") from error
-    return program.model_proto
 
 
 def write_onnx(path: Path, parts: EncoderParts) -> None:

@@ -10,10 +10,10 @@ import torch
 from encoders import BITS, SIZE, parts
 from numpy.testing import assert_allclose, assert_array_equal
 
+from dah.compute import graphs
 from dah.compute.augment import centre_crop
-from dah.encoder import engine
+from dah.compute.graphs import check, keep, place_of, session_of
 from dah.encoder.encoder import assemble, with_engine
-from dah.encoder.engine import check, graph_file, session_of
 from dah.errors import UserError
 
 ELSEWHERE = Path("model.pt")
@@ -48,7 +48,7 @@ def test_codes_are_those_of_the_plain_network(encoder):
 def test_any_number_of_squares_in_pieces(encoder, monkeypatch):
     """Pieces of four give what nine at once give."""
     whole = encoder.outputs(SQUARES)
-    monkeypatch.setattr(engine, "PIXELS", 4 * SIZE**2)
+    monkeypatch.setattr(graphs, "PIXELS", 4 * SIZE**2)
     again = assemble(parts(), ELSEWHERE, "cpu")
     assert again.engine == "onnx"
     assert_allclose(again.outputs(SQUARES), whole, atol=1e-6)
@@ -58,10 +58,10 @@ def test_a_graph_is_made_where_it_pays(tmp_path, monkeypatch):
     """A few images are torch's, without a word; what was made before is taken, if it is whole."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     made = []
-    monkeypatch.setattr(engine, "graph_of", lambda *_: made.append(1) or pytest.fail("made"))
+    monkeypatch.setattr(graphs, "graph_of", lambda *_: made.append(1) or pytest.fail("made"))
     few = assemble(parts(), ELSEWHERE, "cpu", "auto", 100)
     assert (few.engine, few.told, made) == ("torch", "", [])
-    monkeypatch.setattr(engine, "graph_of", lambda *_: (_ for _ in ()).throw(UserError("no way")))
+    monkeypatch.setattr(graphs, "graph_of", lambda *_: (_ for _ in ()).throw(UserError("no way")))
     many = assemble(parts(), ELSEWHERE, "cpu", "auto", 10**9)
     assert (many.engine, many.told) == ("torch", "engine: torch; no way")
     assert with_engine(many, ELSEWHERE, "auto", 10**9) is many
@@ -70,15 +70,15 @@ def test_a_graph_is_made_where_it_pays(tmp_path, monkeypatch):
 
 def test_a_graph_that_disagrees_is_not_taken(encoder, tmp_path, monkeypatch):
     """That of another encoder, under this one's name: auto says so, onnx refuses."""
-    graph = graph_file(parts()).read_bytes()
+    graph = place_of(parts().fingerprint()).read_bytes()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     other = parts(seed=1)
-    graph_file(other).parent.mkdir(parents=True)
-    graph_file(other).write_bytes(graph)
+    place_of(other.fingerprint()).parent.mkdir(parents=True)
+    place_of(other.fingerprint()).write_bytes(graph)
     found = assemble(other, ELSEWHERE, "cpu")
     assert found.engine == "torch"
-    assert found.told.startswith("engine: torch; ONNX Runtime's outputs of this encoder differ")
-    with pytest.raises(UserError, match=r"differ from torch's by .*; encode with --engine torch"):
+    assert found.told.startswith("engine: torch; ONNX Runtime's outputs of this network differ")
+    with pytest.raises(UserError, match=r"differ from torch's by .*; take torch as the engine"):
         assemble(other, ELSEWHERE, "cpu", "onnx")
 
 
@@ -86,12 +86,14 @@ def test_what_is_not_finite_disagrees():
     """A comparison with NaN is no agreement."""
     with pytest.raises(UserError, match="by nan"):
         check(lambda x: x * np.nan, lambda x: x, np.ones((2, 3)))
+    with pytest.raises(UserError, match=r"by 0.0002, more than rounding \(0.0001\)"):
+        check(lambda x: x + 2e-4, lambda x: x, np.ones((2, 3)))
     check(lambda x: x + 9e-5, lambda x: x, np.ones((2, 3)))
 
 
 def test_a_damaged_graph_is_made_anew(encoder, tmp_path, monkeypatch):
     """And kept whole; of many the oldest go."""
-    graph = graph_file(parts()).read_bytes()
+    graph = place_of(parts().fingerprint()).read_bytes()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
     class Made:
@@ -100,9 +102,9 @@ def test_a_damaged_graph_is_made_anew(encoder, tmp_path, monkeypatch):
         def SerializeToString(self):
             return graph
 
-    monkeypatch.setattr(engine, "graph_of", lambda *_: Made())
-    monkeypatch.setattr(engine, "KEPT", 2)
-    place = graph_file(parts())
+    monkeypatch.setattr(graphs, "graph_of", lambda *_: Made())
+    monkeypatch.setattr(graphs, "KEPT", 2)
+    place = place_of(parts().fingerprint())
     place.parent.mkdir(parents=True)
     for name in ("a.onnx", "b.onnx"):
         place.with_name(name).write_bytes(b"old")
@@ -115,15 +117,15 @@ def test_a_damaged_graph_is_made_anew(encoder, tmp_path, monkeypatch):
 def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path):
     """The folder's name is a file's."""
     (tmp_path / "dah").write_text("in the way")
-    engine._keep(tmp_path / "dah" / "graphs" / "g.onnx", b"graph")
+    keep(tmp_path / "dah" / "graphs" / "g.onnx", b"graph")
     assert (tmp_path / "dah").read_text() == "in the way"
 
 
 def test_a_user_without_a_home_keeps_no_graph(monkeypatch):
     """Nothing can be written there, and nothing is found."""
     monkeypatch.setenv("XDG_CACHE_HOME", "~nobody-of-this-name/cache")
-    place = graph_file(parts())
-    engine._keep(place, b"graph")
+    place = place_of(parts().fingerprint())
+    keep(place, b"graph")
     assert not place.is_file()
 
 
@@ -141,7 +143,7 @@ def test_without_onnx_runtime_the_remedy_is_told(encoder, monkeypatch):
 
 def test_it_takes_the_threads_of_the_process_and_they_sleep(encoder):
     """As many as torch has; OpenMP's cores are shared."""
-    seen = session_of(graph_file(parts()), 2).get_session_options()
+    seen = session_of(place_of(parts().fingerprint()), 2).get_session_options()
     assert (seen.intra_op_num_threads, seen.inter_op_num_threads) == (2, 1)
     assert seen.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     with pytest.raises(UserError, match="ONNX Runtime cannot read this graph"):
