@@ -17,7 +17,7 @@ from statistics import median
 import torch
 
 from dah.compute.augment import centre_crop
-from dah.encoder.encoder import BATCH, load_encoder
+from dah.encoder.encoder import load_encoder
 from dah.encoder.inputs import origins
 from dah.images.decode import decode
 
@@ -43,7 +43,7 @@ def main() -> None:
     names = {name for name, _ in members}
     squares = [torch.from_numpy(decode(data, encoder.parts.size)) for _, data in members]
     views = centre_crop(torch.stack(squares).to(encoder.device), encoder.network.input_size)
-    batches = list(views.to(memory_format=torch.channels_last).split(BATCH[encoder.device.type]))
+    batches = list(views.to(memory_format=torch.channels_last).split(encoder.batch))
     works = {
         "network as trained": lambda: forward(trained, batches),
         "network, norms folded": lambda: forward(encoder.network, batches),

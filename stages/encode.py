@@ -9,6 +9,7 @@ from dah.compute.activations import activations
 from dah.compute.augment import plain_view
 from dah.compute.devices import choose_device, use_precision, use_threads
 from dah.compute.distributed import is_first
+from dah.compute.inference import folded
 from dah.encoding.mixtures import mixtures, partners
 from dah.encoding.outputs import codes_of
 from dah.encoding.validators import validation_figures
@@ -39,7 +40,8 @@ def main(params: Params, given: Namespace) -> None:
             read = read_inputs(*folders, domains, lists, size, finetune)
             sides = [torch.from_numpy(side).to(device) for side in read]
             sides.append(mixtures(sides[1], partners(len(sides[1]), given.seed)))
-        encoder, view = network.learner(finetune), plain_view(finetune, size)
+        view = plain_view(finetune, size)
+        encoder = folded(network.learner(finetune), view(sides[0][:1]))
         source, target, mixed = (activations(encoder, side, view) for side in sides)
         if is_first():
             odds = held_out_log_odds(source.fc7, target.fc7, given.seed)

@@ -1,13 +1,17 @@
 """fc7 of a domain's images, and what the blocks that do not learn make of views of them."""
 
 from argparse import Namespace
+from collections.abc import Callable
 
+import numpy as np
 import torch
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from dah.compute.augment import centre_crop
 from dah.compute.devices import choose_device, use_precision, use_threads
 from dah.compute.distributed import gather, is_first, own_share
+from dah.compute.graphs import check, trunk_looking
 from dah.compute.inference import batch_size, settled
 from dah.compute.views import stored_views
 from dah.files.artifacts import read_images, write_features
@@ -17,6 +21,23 @@ from dah.networks.cuts import WHOLE, cut
 from dah.networks.folding import fold_batch_norms
 from dah.params import Params
 from stages.processes import run_shared
+
+SAMPLE = 4  # images that engines are compared on
+
+
+def fc7_by(
+    engine: str, trunk: nn.Module, images: np.ndarray, device: torch.device
+) -> Callable[[Tensor], Tensor]:
+    """fc7 of images uint8 ``(n, s, s, 3)`` on `device`, by torch or, on a CPU, by ONNX Runtime."""
+
+    def by_torch(batch: Tensor) -> Tensor:
+        return trunk(centre_crop(batch.to(device), trunk.input_size))[-1]
+
+    if engine == "torch" or device.type != "cpu":
+        return by_torch
+    found = trunk_looking(trunk, images.shape[1])
+    check(found, lambda squares: by_torch(torch.from_numpy(squares)).numpy(), images[:SAMPLE])
+    return lambda batch: torch.from_numpy(found(batch.numpy()))
 
 
 def main(params: Params, given: Namespace) -> None:
@@ -31,12 +52,13 @@ def main(params: Params, given: Namespace) -> None:
     trunk = settled(trunk, device)
     images, ids = read_images(given.images)
     size = batch_size(device, trunk.input_size)
+    look = fc7_by(params.backbone.engine, trunk, images, device)
     batches = torch.from_numpy(images[own_share(len(images))]).split(size)
     title, silent = f"features {given.images.stem}", not is_first()
     fc7 = []
     with torch.inference_mode():
         for batch in tqdm(batches, title, unit="batch", disable=silent):
-            fc7.append(trunk(centre_crop(batch.to(device), trunk.input_size))[-1])
+            fc7.append(look(batch))
         whole = gather(torch.cat(fc7), len(images)).cpu().numpy()
     if is_first():
         write_features(given.out, whole, ids)

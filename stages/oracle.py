@@ -14,6 +14,7 @@ from dah.compute.activations import activations
 from dah.compute.augment import plain_view, random_view
 from dah.compute.devices import choose_device, make_repeatable, use_precision, use_threads
 from dah.compute.distributed import is_first
+from dah.compute.inference import folded
 from dah.deep.training import Training, fit
 from dah.files.artifacts import Codes, write_codes
 from dah.files.omissions import NO_LABELS, write_omissions
@@ -54,7 +55,8 @@ def main(params: Params, given: Namespace) -> None:
     for record in bar:
         bar.set_postfix(objective=record["objective"])
     inputs = torch.from_numpy(whole).to(device)
-    codes = pack(activations(learner, inputs, plain_view(finetune, size)).u)
+    look = plain_view(finetune, size)
+    codes = pack(activations(folded(learner, look(inputs[:1])), inputs, look).u)
     oracle = Codes(bits, codes[:0], [], codes, lists.target_ids)
     if is_first():
         write_codes(given.out / f"{given.method}.h5", oracle)

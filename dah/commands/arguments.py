@@ -10,6 +10,8 @@ PICTURES = "a folder or archive whose pictures are shown too; those that encode 
 CODES = "what encode wrote"
 INDEX = "what index wrote"
 DEVICES = ("auto", "cpu", "cuda")
+ENGINES = ("auto", "torch", "onnx")
+ENGINE = "what computes on a CPU; auto, the default: ONNX Runtime where it is installed and pays"
 DEVICE = "where the network runs; auto, the default: a GPU where there is one"
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dah.commands.arguments import DEVICE, DEVICES, IMAGES, MODEL
-from dah.encoder.encoder import load_encoder
+from dah.commands.arguments import DEVICE, DEVICES, ENGINE, ENGINES, IMAGES, MODEL
+from dah.encoder.encoder import load_encoder, with_engine
 from dah.encoder.inputs import origins
 from dah.encoder.shards import alone, already_done, encode_rest, finish, header_of
 from dah.files.tables import SKIPPED, write_table
@@ -24,33 +24,46 @@ def arguments(command: ArgumentParser) -> None:
         "-o", "--out", type=Path, required=True, metavar="CODES.h5", help="a new file, or to go on"
     )
     command.add_argument("--device", choices=DEVICES, default="auto", help=DEVICE)
+    command.add_argument("--engine", choices=ENGINES, default="auto", help=ENGINE)
     command.add_argument(
         "--outputs", action="store_true",
         help="keep the real outputs too, by which search orders equally distant images",
     )  # fmt: skip
 
 
-def run(model: Path, images: list[str], out: Path, device: str, outputs: bool = False) -> None:
+def run(
+    model: Path,
+    images: list[str],
+    out: Path,
+    device: str,
+    outputs: bool = False,
+    engine: str = "auto",
+) -> None:
     """Encode what is not in `out` yet; list what cannot be read in ``<out>.skipped.csv``.
 
     There a file is named within its folder or archive, or by its whole path where the images are
     of several. Files that are no images are counted. With `outputs`, the real ones are kept too.
     """
     with alone(out):
-        _encode(model, images, out, device, outputs)
+        _encode(model, images, out, device, outputs, engine)
 
 
-def _encode(model: Path, images: list[str], out: Path, device: str, outputs: bool) -> None:
+def _encode(
+    model: Path, images: list[str], out: Path, device: str, outputs: bool, engine: str
+) -> None:
     found = origins(images)
     if not note(origin.path for origin in found):
         print(f"dah: {notes()}: cannot be written; serve will need --pictures", file=sys.stderr)
-    encoder = load_encoder(model, device)
+    encoder = load_encoder(model, device, engine)
     header = header_of(encoder, model, outputs)
     done = already_done(out, header)
     known = sum(len(names) for names in done.values())
     missing = sum(
         name not in done.get(str(origin.path), ()) for origin in found for name in origin.listed()
     )
+    encoder = with_engine(encoder, model, engine, missing)
+    if encoder.told:
+        print(encoder.told)
     failures: list[tuple[str, str]] = []
     others = 0
     with tqdm(total=missing, desc="encode", unit="image") as bar:

@@ -4,7 +4,17 @@ from argparse import ArgumentParser
 from pathlib import Path
 from socket import gethostname
 
-from dah.commands.arguments import DEVICE, DEVICES, INDEX, MODEL, PICTURES, host_name, port
+from dah.commands.arguments import (
+    DEVICE,
+    DEVICES,
+    ENGINE,
+    ENGINES,
+    INDEX,
+    MODEL,
+    PICTURES,
+    host_name,
+    port,
+)
 from dah.encoder.encoder import load_encoder
 from dah.encoder.shards import header_of
 from dah.errors import UserError
@@ -27,6 +37,7 @@ def arguments(command: ArgumentParser) -> None:
         "--pictures", action="append", default=[], type=Path, metavar="FOLDER", help=PICTURES
     )
     command.add_argument("--device", choices=DEVICES, default="auto", help=DEVICE)
+    command.add_argument("--engine", choices=ENGINES, default="auto", help=ENGINE)
 
 
 def run(
@@ -37,6 +48,7 @@ def run(
     allow_host: list[str],
     pictures: list[Path],
     device: str,
+    engine: str = "auto",
 ) -> None:
     """Serve until interrupted."""
     try:
@@ -50,7 +62,9 @@ def run(
     faiss()
     folders = named_now(pictures)
     with listening(host, port) as listener:
-        encoder = load_encoder(model, device)
+        encoder = load_encoder(model, device, engine)
+        if encoder.told:
+            print(encoder.told)
         opened = [open_index(path) for path in indexes]
         header, hosts = header_of(encoder, model), hosts_of(host, allow_host)
         app = create_app(encoder, header, opened, hosts, folders)

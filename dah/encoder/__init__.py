@@ -5,7 +5,14 @@ from dah.exports import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "encoder": ["Encoded", "Encoder", "assemble", "load_encoder", "load_parts"],
+        "encoder": [
+            "Encoded",
+            "Encoder",
+            "assemble",
+            "load_encoder",
+            "load_parts",
+            "with_engine",
+        ],
         "file": ["EncoderParts", "read_encoder", "write_encoder"],
         "imagecodes": [
             "Header",

@@ -1,7 +1,7 @@
 """From image files to codes and categories, with a model that was trained before."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -13,12 +13,14 @@ import torch
 from dah.compute.augment import centre_crop
 from dah.compute.devices import choose_device
 from dah.compute.inference import batch_size, settled
+from dah.encoder.engine import faster
 from dah.encoder.file import EncoderParts, encoder_of, is_encoder
 from dah.encoder.inputs import origins
 from dah.encoder.prefetch import ahead
 from dah.encoder.trained import completed, folders_beside
 from dah.encoding.calibration import tempered
 from dah.encoding.outputs import probabilities
+from dah.errors import UserError
 from dah.images.decode import Picture, decode_all
 from dah.images.pixels import Pixels, listed, pictures
 from dah.networks.checkpoints import read_model
@@ -58,12 +60,18 @@ class Encoded(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoder:
-    """A network on a device, what it was made of, and its ``fingerprint``."""
+    """A network on a device, what it was made of, and its ``fingerprint``.
+
+    ``runtime``: ONNX Runtime's outputs of squares where that computes them, else None; ``told``:
+    why it does not, where one should know.
+    """
 
     network: Network
     parts: EncoderParts
     device: torch.device
     fingerprint: str
+    runtime: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
+    told: str = ""
 
     def __repr__(self) -> str:
         trunk, categories = self.parts.shape["trunk"], len(self.categories)
@@ -83,12 +91,20 @@ class Encoder:
         return self.parts.categories
 
     @property
-    def _batch(self) -> int:
+    def batch(self) -> int:
+        """How many images it sees at a time."""
         return batch_size(self.device, self.network.input_size)
+
+    @property
+    def engine(self) -> str:
+        """What computes: ``torch`` or ``onnx``."""
+        return "torch" if self.runtime is None else "onnx"
 
     @torch.inference_mode()
     def outputs(self, squares: np.ndarray) -> np.ndarray:
         """u float32 ``(n, bits)`` of squares uint8 ``(n, size, size, 3)`` of ``decode``."""
+        if self.runtime is not None:
+            return self.runtime(squares)
         pixels = torch.from_numpy(squares).to(self.device)
         return self.network(centre_crop(pixels, self.network.input_size)).u.float().cpu().numpy()
 
@@ -118,7 +134,7 @@ class Encoder:
         The next batches are read and decoded on all cores while the network sees this one.
         """
         decoded = decode_all(members, self.parts.size)
-        for batch in ahead(_chunks(decoded, self._batch), BATCHES_AHEAD):
+        for batch in ahead(_chunks(decoded, self.batch), BATCHES_AHEAD):
             yield self._encoded(batch)
 
     def encode(self, images: Images | Iterable[Images]) -> Encoded:
@@ -131,7 +147,7 @@ class Encoder:
         """
         given = listed(images)
         if given and not isinstance(given[0], str | PathLike):
-            prepared = _chunks(pictures(given, self.parts.size), self._batch)
+            prepared = _chunks(pictures(given, self.parts.size), self.batch)
             return self._joined(("", self._encoded(batch)) for batch in prepared)
         found = origins([str(path) for path in given])
         return self._joined(
@@ -171,14 +187,18 @@ class Encoder:
         return Encoded(names, codes, self.probabilities(codes), failures, *told)
 
 
-def load_encoder(model: str | Path, device: str = "auto") -> Encoder:
+def load_encoder(
+    model: str | Path, device: str = "auto", engine: str = "auto", images: int = 0
+) -> Encoder:
     """The encoder of a file that ``python -m dah export`` wrote, or of a trained network.
 
     A network ``<data>/models/<task>/.../<method>.pt`` is completed from the pipeline's folders
-    beside it. `device`: auto (a GPU where there is one), cpu or cuda.
+    beside it. `device`: auto (a GPU where there is one), cpu or cuda. `engine`: torch; onnx, ONNX
+    Runtime on a CPU; or auto, that where it gives the same codes and its graph is there already or
+    pays for so many `images`.
     """
     path = Path(model)
-    return assemble(load_parts(path), path, device)
+    return assemble(load_parts(path), path, device, engine, images)
 
 
 def load_parts(model: Path) -> EncoderParts:
@@ -189,11 +209,28 @@ def load_parts(model: Path) -> EncoderParts:
     return completed(model, state, config, folders_beside(model))
 
 
-def assemble(parts: EncoderParts, path: Path, device: str) -> Encoder:
-    """An encoder from its parts."""
-    place = choose_device(device)
+def assemble(
+    parts: EncoderParts, path: Path, device: str, engine: str = "auto", images: int = 0
+) -> Encoder:
+    """An encoder from its parts; the rest as of ``load_encoder``."""
+    place = choose_device("cpu" if (device, engine) == ("auto", "onnx") else device)
     network = settled(parts.network(path), place)
-    return Encoder(network, parts, place, parts.fingerprint())
+    encoder = Encoder(network, parts, place, parts.fingerprint())
+    return with_engine(encoder, path, engine, images)
+
+
+def with_engine(encoder: Encoder, path: Path, engine: str, images: int) -> Encoder:
+    """An encoder of torch's with the engine that is wanted, or that pays for so many `images`.
+
+    One that has it, or tells why it has not, stays as it is.
+    """
+    on_cpu, settled_before = encoder.device.type == "cpu", encoder.runtime or encoder.told
+    if engine == "torch" or (engine == "auto" and not on_cpu) or settled_before:
+        return encoder
+    if not on_cpu:
+        raise UserError("engine onnx computes on a CPU; take --device cpu, or --engine torch")
+    runtime, told = faster(encoder.outputs, encoder.parts, path, engine, images)
+    return replace(encoder, runtime=runtime, told=told)
 
 
 def _chunks(

@@ -1,19 +1,17 @@
 """An encoder as one ONNX graph, its preprocessing inside, for programs without this library."""
 
-import warnings
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from dah.compute.graphs import OPSET, graph_of
+from dah.compute.inference import folded
 from dah.encoder.file import OPTIONAL, EncoderParts
-from dah.errors import UserError
 from dah.files.artifacts import replacing
-from dah.networks.folding import fold_batch_norms
 from dah.retrieval.codes import unpack
 
-OPSET = 20
 PLACES = (128, 64, 32, 16, 8, 4, 2, 1)
 SQUARE = """<ir_version: {ir}, opset_import: ["" : {opset}]>
 preprocessing (uint8[count, height, width, 3] image) => (float[count, 3, {size}, {size}] square)
@@ -48,10 +46,7 @@ class Portable(nn.Module):
 
     def __init__(self, parts: EncoderParts, path: Path) -> None:
         super().__init__()
-        self.network = parts.network(path)
-        if isinstance(getattr(self.network.trunk, "model", None), nn.Module):
-            trunk = self.network.trunk
-            trunk.model = fold_batch_norms(trunk.model, trunk.input_size)
+        self.network = folded(parts.network(path))
         labels = torch.from_numpy(parts.source_labels)
         members = nn.functional.one_hot(labels, len(parts.categories)).float()
         self.register_buffer("means", members / members.sum(dim=0).clamp_min(1))
@@ -86,29 +81,11 @@ def write_onnx(path: Path, parts: EncoderParts) -> None:
     ``probability`` float32 ``(n, C)``; the categories are in the metadata, one to a line. Raises
     ``UserError`` where onnx or onnxscript is not installed.
     """
-    try:
-        import onnx  # noqa: PLC0415 - an extra
-        import onnxscript  # noqa: F401, PLC0415 - what torch exports with
-    except ImportError as error:
-        raise UserError(
-            f"export to .onnx needs {error.name}, which is not installed:"
-            " pip install onnx onnxscript"
-        ) from error
-    model = Portable(parts, path).eval()
     example = torch.zeros(2, 3, parts.size, parts.size)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own, of its exporter's insides
-        program = torch.onnx.export(
-            model,
-            (example,),
-            dynamo=True,
-            verbose=False,
-            opset_version=OPSET,
-            input_names=["square"],
-            output_names=["u", "code", "probability"],
-            dynamic_shapes={"square": {0: torch.export.Dim("count")}},
-        )
-    network = program.model_proto
+    named = "square", ["u", "code", "probability"]
+    network = graph_of(Portable(parts, path), example, *named)
+    import onnx  # noqa: PLC0415 - an extra, which graph_of has found
+
     text = SQUARE.format(ir=network.ir_version, opset=OPSET, size=parts.size)
     whole = onnx.compose.merge_models(
         onnx.parser.parse_model(text), network, [("square", "square")]

@@ -56,6 +56,7 @@ class Images:
 class Backbone:
     name: Text
     weights: Text
+    engine: Literal["torch", "onnx"]
     epochs: Count
     seed: Seed
 

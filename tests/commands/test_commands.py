@@ -117,6 +117,23 @@ def test_encode_goes_on_and_lists_what_is_bad(tmp_path, call):
     assert_allclose(rows.probabilities, expected.probabilities.max(axis=1), rtol=1e-5)
 
 
+def test_engines_are_told_and_refused(tmp_path, call, refused, monkeypatch):
+    """Where ONNX Runtime would be taken and cannot, a line says so; where it was asked for, all."""
+    network, out = pipeline(tmp_path / "data", parts()), tmp_path / "codes.h5"
+    folder = draw(tmp_path / "f", NAMES[:2])
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr("dah.encoder.engine.WORTH", 0)
+    said = call("encode", network, folder, "-o", out)
+    reason = "engine onnx needs onnxruntime, which is not installed: pip install 'dah[onnx]'"
+    assert said.splitlines() == [
+        f"engine: torch; {reason}",
+        f"{out}: 2 images, 2 of them new, 12 bits",
+    ]
+    assert reason in refused("encode", network, folder, "-o", out, "--engine", "onnx")
+    said = call("encode", network, folder, "-o", tmp_path / "t.h5", "--engine", "torch")
+    assert said == f"{tmp_path / 't.h5'}: 2 images, 2 of them new, 12 bits\n"
+
+
 def test_an_exported_encoder_is_the_network(tmp_path, call):
     """It goes on with the network's file of codes, since its codes are the same."""
     network = pipeline(tmp_path / "data", parts())

@@ -1,0 +1,67 @@
+"""ONNX Runtime as the engine of an encoder on a CPU, where it gives the same codes."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor, nn
+
+from dah.compute.augment import centre_crop
+from dah.compute.graphs import Look, check, looking, place_of
+from dah.compute.inference import folded
+from dah.encoder.file import EncoderParts
+from dah.errors import UserError
+
+SAMPLE = 4  # images that engines are compared on
+WORTH = 20.0  # seconds of torch's work, more than half of which a graph saves: it takes 5 to make
+
+
+class Outputs(nn.Module):
+    """From squares uint8 ``(n, size, size, 3)`` to u alone: what the encoder itself computes."""
+
+    def __init__(self, parts: EncoderParts, path: Path) -> None:
+        super().__init__()
+        self.network = folded(parts.network(path))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.network(centre_crop(image, self.network.input_size)).u
+
+
+def faster(
+    look: Look, parts: EncoderParts, path: Path, engine: str, images: int
+) -> tuple[Look | None, str]:
+    """ONNX Runtime in place of `look`, torch's own outputs u of squares; or None, and the reason.
+
+    With the engine ``auto`` that is where its graph was made before, or where encoding so many
+    `images` takes torch longer than making it pays for, and where both agree on a sample; there is
+    no reason to tell where it is not worth it. With ``onnx`` whatever hinders raises ``UserError``.
+    """
+    place, squares = place_of(parts.fingerprint()), sample(parts.size)
+    must = engine == "onnx"
+    if not must and not place.is_file() and images * _seconds(look, squares) < WORTH:
+        return None, ""
+    try:
+        found = looking(place, lambda: Outputs(parts, path), parts.size)
+        check(found, look, squares)
+    except UserError as error:
+        if must:
+            raise
+        return None, f"engine: torch; {error}"
+    return found, ""
+
+
+def sample(size: int) -> np.ndarray:
+    """Some squares uint8 ``(n, size, size, 3)`` of coarse and fine noise."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 192, (SAMPLE, 8, 8, 3))
+    rows = np.arange(size) * 8 // size
+    fine = rng.integers(0, 64, (SAMPLE, size, size, 3))
+    return (coarse[:, rows][:, :, rows] + fine).astype(np.uint8)
+
+
+def _seconds(look: Look, squares: np.ndarray) -> float:
+    """What an image takes, once all is warm."""
+    look(squares)
+    start = time.perf_counter()
+    look(squares)
+    return (time.perf_counter() - start) / len(squares)
