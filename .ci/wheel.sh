@@ -27,7 +27,7 @@ say "${wheel##*/}"
 "$python" -m venv --without-pip "$work/venv"
 put() { "$python" -m pip --python "$work/venv/bin/python" install --quiet "$@"; }
 if [ -n "$empty" ]; then
-    put "${wheel}[serve]"
+    put "${wheel}[pipeline,serve]"
 else
     put --no-deps "$wheel"
     site=$("$python" -c 'import numpy; print(*numpy.__path__)')
