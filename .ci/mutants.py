@@ -94,9 +94,9 @@ def statements(source: str) -> dict[int, set[int]]:
     lines: dict[int, set[int]] = {}
     for node in ast.walk(ast.parse(source)):  # outer nodes come first
         if isinstance(node, ast.stmt):
-            own = set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-            head = own if not hasattr(node, "body") else set(range(node.lineno, node.body[0].lineno))
-            lines |= {line: head for line in head}
+            last = node.body[0].lineno - 1 if hasattr(node, "body") else node.end_lineno
+            own = set(range(node.lineno, (last or node.lineno) + 1))
+            lines |= dict.fromkeys(own, own)
     return lines
 
 

@@ -63,7 +63,8 @@ grep -q '^transfer@' ../changed.txt
 if grep -q '^train@' ../changed.txt; then exit 1; fi
 say "an update would run again what it changes"
 
-dah export data/models/print-hand/0/dah.pt -o ../encoder.pt
+dah export data/models/print-hand/0/dah.pt -o ../exported.pt
+cp data/encoder/encoder.pt ..
 cp data/raw/hand.tar ..
 cd ..
 rm -rf project

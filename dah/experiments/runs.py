@@ -56,7 +56,7 @@ def show(revision: str) -> list[Experiment]:
     Raises ``UserError`` with DVC's own words where it knows of none, and where there is no DVC.
     """
     if find_spec("dvc") is None:
-        raise UserError("experiments are DVC's, which is not installed: pip install 'dah[pipeline]'")
+        raise UserError("experiments need DVC, which is not installed: pip install 'dah[pipeline]'")
     command = [sys.executable, "-m", "dvc", "exp", "show", "--json", "--rev", revision]
     shown = subprocess.run(command, capture_output=True, text=True, check=False)
     if shown.returncode:
