@@ -1,7 +1,8 @@
 """Break the formulas one operator or number at a time, and say which breaks no test sees.
 
-``python .ci/mutants.py [MODULE ...]``, modules as in TESTS, all where none is given; needs
-``pip install cosmic-ray``, whose mutants these are. pytest collects a module's tests once; each
+``python .ci/mutants.py [MODULE ...]``, modules as in TESTS, all where none is given, needs
+``pip install cosmic-ray``, whose mutants these are. With ``--seconds S`` a module ends there and
+says how far it came, ``--first N`` goes on from there. pytest collects a module's tests once; each
 mutant is a fork of that process, in which the module's functions get the mutant's code and those
 tests run that pass the changed lines, the quick ones first, up to the first that fails. Exits with
 1 where a mutant survives that docs/tests.md does not explain.
@@ -15,6 +16,7 @@ import resource
 import signal
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -147,9 +149,9 @@ def forked(work: Callable[[], int], seconds: float) -> int:
 class Runner:
     """A plugin of pytest that runs the collected tests once for every mutant of a module."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.counted, self.alive = 0, list[list[str]]()
+    def __init__(self, name: str, first: int, seconds: float) -> None:
+        self.name, self.first, self.end = name, first, time.monotonic() + seconds
+        self.counted, self.of, self.alive = 0, 0, list[list[str]]()
 
     def run(self, session: pytest.Session, items: Sequence[pytest.Item]) -> int:
         """Run tests up to the first that fails; 1 where one does."""
@@ -168,7 +170,11 @@ class Runner:
         passed = json.loads(note.read_text(encoding="utf-8"))
         source = path.read_text(encoding="utf-8")
         whole = statements(source)
-        for text in sorted(mutants(source)):
+        every = sorted(mutants(source))
+        self.of = len(every)
+        for text in every[self.first :]:
+            if time.monotonic() > self.end:
+                break
             _, lines, numbers = change(source, text)
             near = set().union(*(whole.get(number, {number}) for number in numbers))
             on_import = any(str(n) in passed["imported"] for n in near)
@@ -219,9 +225,9 @@ def explained(text: str) -> set[tuple[str, str]]:
     return found
 
 
-def report(name: str, known: set[tuple[str, str]]) -> int:
+def report(name: str, known: set[tuple[str, str]], first: int, seconds: float) -> int:
     """Run a module's mutants and print the figures; how many survive unexplained."""
-    start, runner, said = time.perf_counter(), Runner(name), os.dup(1)
+    start, runner, said = time.perf_counter(), Runner(name, first, seconds), os.dup(1)
     options = ["-m", "not slow", "-p", "no:cacheprovider", "-qq"]
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     with TemporaryDirectory() as folder:
@@ -231,29 +237,34 @@ def report(name: str, known: set[tuple[str, str]]) -> int:
         raise SystemExit(f"mutants: {TESTS[name]} cannot be run: {ended!r}")
     new = [lines for lines in runner.alive if not {(name, line) for line in lines} <= known]
     print(
-        f"{name}: {runner.counted} mutants, {len(runner.alive)} survive, {len(new)} unexplained,"
-        f" {time.perf_counter() - start:.0f} s"
+        f"{name}: {runner.counted} of {runner.of} mutants, {len(runner.alive)} survive,"
+        f" {len(new)} unexplained, {time.perf_counter() - start:.0f} s"
     )
     print(*("    + " + line for lines in new for line in lines), sep="\n", flush=True)
     return len(new)
 
 
-def each(names: Sequence[str]) -> Iterator[int]:
+def each(names: Sequence[str], first: int, seconds: float) -> Iterator[int]:
     """The unexplained survivors of each module, counted in a process of its own."""
     known = explained(EXPLAINED.read_text(encoding="utf-8"))
     for name in names:
         child = os.fork()
         if child == 0:
-            os._exit(min(report(name, known), 255))
+            os._exit(min(report(name, known, first, seconds), 255))
         yield os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 if __name__ == "__main__":
-    unknown = [name for name in sys.argv[1:] if name not in TESTS]
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(TESTS))
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="mutants to pass over")
+    parser.add_argument("--seconds", type=float, default=float("inf"), metavar="S")
+    given = parser.parse_args()
+    unknown = [name for name in given.modules if name not in TESTS]
     if unknown:
-        sys.exit(f"mutants: {unknown[0]}: expected one of {', '.join(TESTS)}")
+        parser.error(f"{unknown[0]}: expected one of {', '.join(TESTS)}")
     os.chdir(ROOT)
     sys.path[0] = str(ROOT)
     for heavy in ("torch", "scipy.optimize", "sklearn.cluster", "h5py"):
         import_module(heavy)
-    sys.exit(any([*each(sys.argv[1:] or list(TESTS))]))
+    sys.exit(any([*each(given.modules or list(TESTS), given.first, given.seconds)]))
