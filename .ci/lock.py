@@ -80,7 +80,7 @@ def sections(lock: Mapping[str, Any], build: Iterable[str]) -> dict[str, list[st
                 ]
         return found
 
-    direct = [d["name"] for d in packages["dah"]["dependencies"]]
+    direct = [d["name"] for d in packages["dah"]["dependencies"] + extras.get("pipeline", [])]
     tests = [d["name"] for of in extras.values() for d in of]
     first = set(build)
     pipeline = needed(direct, cuda=False) - first - {*TORCH}

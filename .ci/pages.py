@@ -15,6 +15,7 @@ from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
+GRAPH = re.compile(r"^```mermaid\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 MATH = re.compile(r"^```math\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 # The wings of the reference, in the order of docs/architecture.md.
 WINGS = ("encoder", "retrieval", "deep", "shallow", "hashing", "networks", "search", "evaluation")
@@ -36,8 +37,20 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Equations in LaTeX as MathML."""
+    """Equations in LaTeX as MathML, a graph as the table of what leads to what."""
+    markdown = GRAPH.sub(lambda found: edges(found[1]), markdown)
     return MATH.sub(lambda found: f"\n{convert(found[1], display='block')}\n", markdown)
+
+
+def edges(graph: str) -> str:
+    """A flowchart of Mermaid, which a script would have to draw, as a table."""
+    names = dict(re.findall(r'(\w+)\["(.*?)"\]', graph))
+    found = re.findall(r"(\w+)-->(\w+)", graph)
+    lines = ["| stage | leads to |", "|---|---|"]
+    for node, name in names.items():
+        after = [names[b] for a, b in found if a == node]
+        lines.append(f"| `{name}` | {', '.join(f'`{of}`' for of in after)} |")
+    return "\n".join(lines)
 
 
 def read(name: str) -> str:

@@ -27,7 +27,7 @@ say "${wheel##*/}"
 "$python" -m venv --without-pip "$work/venv"
 put() { "$python" -m pip --python "$work/venv/bin/python" install --quiet "$@"; }
 if [ -n "$empty" ]; then
-    put "${wheel}[serve]"
+    put "${wheel}[pipeline,serve]"
 else
     put --no-deps "$wheel"
     site=$("$python" -c 'import numpy; print(*numpy.__path__)')
@@ -63,7 +63,8 @@ grep -q '^transfer@' ../changed.txt
 if grep -q '^train@' ../changed.txt; then exit 1; fi
 say "an update would run again what it changes"
 
-dah export data/models/print-hand/0/dah.pt -o ../encoder.pt
+dah export data/models/print-hand/0/dah.pt -o ../exported.pt
+cp data/encoder/encoder.pt ..
 cp data/raw/hand.tar ..
 cd ..
 rm -rf project

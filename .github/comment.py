@@ -24,7 +24,8 @@ CURVES = METRICS / "curves"  # <task>.csv with the columns method, recall and pr
 METHOD = "dah"
 HEADLINE = ("accuracy.", "map.", "map_cross.")  # of the summary
 FIRST = ("accuracy.", "map.")  # the other metrics are folded
-SUMMARY = "metrics/summary.json"  # some of the figures of MEANS, which has their deviations too
+# Some of the figures of MEANS, which has their deviations too.
+HEADLINES = ("metrics/summary.json", "metrics/others.json")
 LARGEST = 10_000  # characters of each of five tables, and of all charts; a comment takes 65,000
 WITHIN = (
     "Deviation: the larger of both sides' standard deviations over seeds; what is not larger may be"
@@ -96,7 +97,8 @@ def difference(base: str) -> tuple[list[str], list[str]]:
     targets = files(base)
     lines = dvc("metrics", "diff", base, "--targets", *targets) if targets else []
     rows = [r for r in lines[2:] if not (cell(r, 0) == MEANS and cell(r, 1).startswith(HEADLINE))]
-    return lines[:2], sorted(rows, key=lambda row: cell(row, 0) != SUMMARY)
+    places = {path: place for place, path in enumerate(HEADLINES)}
+    return lines[:2], sorted(rows, key=lambda row: places.get(cell(row, 0), len(places)))
 
 
 def content(path: str, revision: str | None) -> dict[str, Any]:
@@ -137,7 +139,7 @@ def weighed(head: Sequence[str], rows: Sequence[str], base: str) -> list[str]:
     known = {}
     for row in rows:
         path, metric, change = cell(row, 0), cell(row, 1), cell(row, 4)
-        source = MEANS if path == SUMMARY else path
+        source = MEANS if path in HEADLINES else path
         if source not in known:
             known[source] = [content(source, revision) for revision in (base, None)]
         s = deviation(source, metric, known[source])

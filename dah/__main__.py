@@ -14,6 +14,8 @@ from dah.files.artifacts import unwritable
 from dah.process import settle
 
 ABOUT = "What dvc repro found, and codes of your own images. COMMAND --help says more of each."
+PIPELINE = ("dvc", "dvclive", "gdown", "matplotlib", "requests")  # the extra of that name
+ADDED = "pip install 'dah[pipeline]'"
 
 
 def parser(chosen: str | None) -> ArgumentParser:
@@ -45,6 +47,10 @@ def main() -> None:
         sys.stdout.flush()
     except UserError as error:
         sys.exit(f"dah: {error}")
+    except ModuleNotFoundError as error:
+        if error.name not in PIPELINE:
+            raise
+        sys.exit(f"dah: {chosen} needs {error.name}, which is not installed: {ADDED}")
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:

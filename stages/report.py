@@ -1,7 +1,7 @@
 """Gather the tasks' figures: their means, a page of tables and pictures, tables in the terminal."""
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,19 @@ def pictured(record: dict) -> list[str]:
 def validators(folder: Path, seeds: Iterable[int]) -> Figures:
     """The means over seeds of what `encode` found of a task without labels of its target."""
     return means(read_figures(folder / f"{seed}.json") for seed in seeds)
+
+
+def headline(figures: Figures, methods: Sequence[str], learnt: bool) -> Figures:
+    """The figures of HEADLINE of the methods that are among `methods`, in their order, or are not.
+
+    Apart, since the first columns of ``dvc exp show`` are what a person sees of it.
+    """
+    found = {}
+    for figure in (name for name in HEADLINE if name in figures):
+        of = figures[figure]
+        names = [m for m in (methods if learnt else of) if m in of and (m in methods) == learnt]
+        found |= {figure: {method: of[method] for method in names}} if names else {}
+    return found
 
 
 def main(params: Params, given: Namespace) -> None:
@@ -66,7 +79,8 @@ def main(params: Params, given: Namespace) -> None:
         )
         part.write_text(text, encoding="utf-8")
     write_json(given.means, summary)
-    write_json(given.summary, {name: of for name, of in summary.items() if name in HEADLINE})
+    for path, learnt in ((given.summary, True), (given.others, False)):
+        write_json(path, headline(summary, params.methods, learnt))
     for task, record in records.items():
         for method, reason in record["left_out"].items():
             print(f"left out: {method} on {task}: {reason}")
@@ -74,5 +88,5 @@ def main(params: Params, given: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    paths = "records", "validation", "domains", "images", "summary", "means", "page"
+    paths = "records", "validation", "domains", "images", "summary", "others", "means", "page"
     run(main, *(f"--{name}" for name in paths))

@@ -71,6 +71,7 @@ def written_by_stand_ins(folder):
         outs = (entry for kind in OUTPUTS for entry in stage.get(kind, ()))
         names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in outs]
         names += [f"data/raw/{domain}.tar" for domain in DOMAINS] if name == "fetch" else []
+        names += ["data/encoder/encoder.pt"] if name == "export" else []
         stage["cmd"] = f"sh write.sh {' '.join(names)}"
     (folder / "write.sh").write_text(WRITE, encoding="utf-8")
     return pipeline

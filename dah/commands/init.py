@@ -1,6 +1,7 @@
 """Write a pipeline to start from into a folder: a project of your own on the installed library."""
 
 from argparse import ArgumentParser
+from importlib.util import find_spec
 from pathlib import Path
 
 from dah.commands.library import FIRST
@@ -18,4 +19,5 @@ def run(folder: Path) -> None:
     """Write its files, and say what to do next."""
     written = begin(folder)
     print(f"{folder}: {len(written)} files; its README.md says what is in them")
-    print(f"Next: cd {folder} && {FIRST}\nthen: dvc repro && dah results")
+    first = "" if find_spec("dvc") else "pip install 'dah[pipeline]' && "
+    print(f"Next: cd {folder} && {FIRST}\nthen: {first}dvc repro && dah results")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,10 @@ class Experiment:
 def show(revision: str) -> list[Experiment]:
     """The finished experiments that start from a commit, and the commit itself, as DVC knows them.
 
-    Raises ``UserError`` with DVC's own words where it knows of none.
+    Raises ``UserError`` with DVC's own words where it knows of none, and where there is no DVC.
     """
+    if find_spec("dvc") is None:
+        raise UserError("experiments need DVC, which is not installed: pip install 'dah[pipeline]'")
     command = [sys.executable, "-m", "dvc", "exp", "show", "--json", "--rev", revision]
     shown = subprocess.run(command, capture_output=True, text=True, check=False)
     if shown.returncode:

@@ -18,7 +18,7 @@ from dah.project.library import INSTALLED, LIBRARY, write_library
 TEMPLATE = INSTALLED / "template"
 CLONE = INSTALLED.parent
 REQUIREMENTS = Path("requirements.txt")
-EXTRAS = "search,serve"
+EXTRAS = "pipeline,search,serve"
 PIPELINE = Path("dvc.yaml")
 WORKFLOW = Path(".github/workflows/pull-request.yml")
 CACHED = re.compile(r"(cache-dependency-path:) \|\n\s+pyproject\.toml\n\s+constraints\.txt\n")

@@ -19,13 +19,15 @@ FOLDERS = (
     "models",
     "codes",
     "evaluation",
+    "encoder",
 )
 LISTS = ("categories", "source", "target")
 
 
 def outputs(params: Params) -> set[str]:
     """Every file that a run with these parameters makes or may make, relative to ``data/``."""
-    names = {"backbone.pt"} | {f"raw/{domain}.tar" for domain in params.domains}
+    names = {"backbone.pt", "encoder/encoder.pt"}
+    names |= {f"raw/{domain}.tar" for domain in params.domains}
     for domain in params.domains:
         names |= {f"{folder}/{domain}.h5" for folder in ("images", "features", "views")}
         names |= {f"{folder}/{domain}.csv" for folder in ("labels", "skipped")}
@@ -45,7 +47,7 @@ def outputs(params: Params) -> set[str]:
 
 def figures(params: Params) -> set[str]:
     """Every file, and folder of curves, that a run with these parameters makes in ``metrics/``."""
-    names = {"summary.json", "means.json", "domains.json", "report.html"}
+    names = {"summary.json", "others.json", "means.json", "domains.json", "report.html"}
     for task in params.tasks:
         names |= {f"{task}.json", f"curves/{task}.csv"}
         for seed in params.train.seeds:
@@ -56,7 +58,7 @@ def figures(params: Params) -> set[str]:
 
 def stages_of(params: Params) -> set[str]:
     """The stages that these parameters make, as DVC names them."""
-    names = {"check", "fetch", "backbone", "describe", "report"}
+    names = {"check", "fetch", "backbone", "describe", "export", "report"}
     names |= {f"{stage}@{domain}" for stage in ("resize", "features") for domain in params.domains}
     for task in params.tasks:
         names |= {f"{stage}@{task}" for stage in ("split", "adapt", "evaluate")}
@@ -82,7 +84,7 @@ def cleared(params: Params) -> set[str]:
         for seed in params.train.seeds
         for kind in code_kinds(params)
     }
-    return {"raw"} | of_tasks | of_seeds
+    return {"raw", "encoder"} | of_tasks | of_seeds
 
 
 def read_whole(params: Params) -> set[str]:

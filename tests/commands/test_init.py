@@ -119,7 +119,7 @@ def test_other_files_may_be_there(tmp_path):
 
 def test_the_requirement_is_the_version_that_is_installed():
     """An address of this machine would be no use to another."""
-    assert re.fullmatch(r"dah\[search,serve\]==\d+\.\d+\.\d+", requirement())
+    assert re.fullmatch(r"dah\[pipeline,search,serve\]==\d+\.\d+\.\d+", requirement())
 
 
 def test_the_commands_say_what_to_do_next(tmp_path, monkeypatch, capsys):

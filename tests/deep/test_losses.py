@@ -51,6 +51,13 @@ def test_quantization_loss_by_hand():
     assert_close(quantization_loss(u), torch.tensor((0.25 + 0.0625 + 1.0) / 2))
 
 
+def test_quantization_draws_zero_to_one():
+    """sgn(0) = +1 shows in the slope alone: 2 (0 - 1) / n."""
+    u = torch.zeros(2, 1, requires_grad=True)
+    quantization_loss(u).backward()
+    assert_close(u.grad, torch.full((2, 1), -1.0))
+
+
 def test_no_term_of_inner_products_depends_on_the_length_of_the_code():
     """Codes that repeat themselves agree in the same share of their bits, and mean the same."""
     u, v, y = random(6, 5).tanh(), random(4, 5, seed=1).tanh(), torch.tensor([0, 1, 0, 2, 1, 2])
@@ -157,15 +164,19 @@ def test_similarity_loss_is_least_where_the_logistic_of_a_product_is_the_similar
 
 def test_cross_entropy_of_labels_is_that_of_a_loop_and_the_entropy_of_its_own():
     """-1/n sum q log p, image by image; with q = p the entropy of eq. 7."""
-    u, us, y = random(3, 4), random(5, 4, seed=1), torch.tensor([0, 1, 0, 1, 2])
+    u, us, y = random(2, 4), random(5, 4, seed=1), torch.tensor([0, 1, 0, 1, 2])
     p = category_log_probabilities(u, us, y, 7).exp()
-    q = torch.tensor([[1.0, 0, 0], [0.25, 0.25, 0.5], [0, 0.5, 0.5]], dtype=torch.float64)
-    total = sum(-q[i, j] * math.log(p[i, j].item()) for i in range(3) for j in range(3))
-    assert_close(label_cross_entropy(u, q, us, y, 7), total / 3)
+    q = torch.tensor([[1.0, 0, 0], [0.25, 0.25, 0.5]], dtype=torch.float64)
+    total = sum(-q[i, j] * math.log(p[i, j].item()) for i in range(2) for j in range(3))
+    assert_close(label_cross_entropy(u, q, us, y, 7), total / 2)
     assert_close(label_cross_entropy(u, p, us, y, 7), target_entropy(u, us, y, 7))
 
 
 def test_cross_entropy_is_finite_without_images_of_a_category():
+    """Such a category counts as exp(-50); one image of the target, one of the source, will do."""
+    one, u = torch.ones(1, 4, dtype=torch.float64), random(1, 4)
+    absent = label_cross_entropy(u, one[:, :2] * torch.tensor([0, 1]), one, torch.tensor([0]), 7, 2)
+    assert absent.item() == 50
     u, q = random(2, 4), torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], dtype=torch.float64)
     loss = label_cross_entropy(u, q, random(2, 4, seed=1), torch.tensor([0, 1]), 7, 3)
     loss.backward()

@@ -146,6 +146,15 @@ def test_itq_never_raises_its_error_and_stays_orthogonal():
     assert errors[-1] < errors[0]
 
 
+def test_itq_takes_the_fifty_rounds_of_its_paper(monkeypatch):
+    """Its rotation is that of as many rounds from the same start."""
+    V, rng = np.linalg.qr(features()[:, 3:])[0], np.random.default_rng(0)
+    rounds = []
+    monkeypatch.setattr(quantization, "rotation", lambda V, R, n: rounds.append(n) or R)
+    itq(V, 4, rng)
+    assert rounds == [50]
+
+
 def test_itq_is_as_good_as_that_of_faiss():
     """The best of five starts is not above faiss's quantization error by more than 1 %."""
     with warnings.catch_warnings():
@@ -199,8 +208,9 @@ def test_descent_never_rises_and_ends_where_no_bit_helps(monkeypatch):
         assert_array_less(values[-1] - 1e-9, program_values(G, Q, other))
     exact = quadratic.enumerate_codes(G, Q)
     assert_array_less(program_values(G, Q, exact) - 1e-9, values[-1])
-    monkeypatch.setattr(quadratic, "CELLS_AT_ONCE", 3 * 2**9)
-    assert_array_equal(quadratic.enumerate_codes(G, Q), exact)
+    for cells in (3 * 2**9, 1):
+        monkeypatch.setattr(quadratic, "CELLS_AT_ONCE", cells)
+        assert_array_equal(quadratic.enumerate_codes(G, Q), exact)
 
 
 def test_descent_is_exact_where_bits_do_not_interact():
@@ -220,6 +230,29 @@ def test_relaxation_solves_bounded_least_squares():
     for q, b in zip(Q, found, strict=True):
         expected = lsq_linear(L.T, np.linalg.solve(L, q), (-1, 1), tol=1e-14).x
         assert_allclose(b, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("tolerance", [0.3, 0.01])
+def test_relaxation_ends_where_no_coordinate_moves_far(tolerance):
+    """The first of its sweeps, taken one by one, that moves none by more than the tolerance."""
+    G, Q, B = random_program(8)
+    moved = np.inf
+    found = B
+    while moved > tolerance:
+        before, found = found, quadratic.relax(G, Q, found, sweeps=1)
+        moved = np.abs(found - before).max()
+    assert_array_equal(quadratic.relax(G, Q, B, sweeps=500, tolerance=tolerance), found)
+    assert moved > 0
+
+
+def test_relaxation_by_default_takes_thirty_sweeps_or_a_thousandth():
+    """One program is slow, of the other the coordinates do not touch: two sweeps, no more."""
+    G, Q, B = random_program(8)
+    assert_array_equal(quadratic.relax(G, Q, B), quadratic.relax(G, Q, B, 30, 0))
+    G = np.eye(8) + 0.01
+    settled = quadratic.relax(G, Q / 9, B, 500, 1e-3)
+    assert np.abs(settled - quadratic.relax(G, Q / 9, B, 500, 0)).max() > 0
+    assert_array_equal(quadratic.relax(G, Q / 9, B), settled)
 
 
 def test_nearest_codeword_product_is_the_nearest_of_all_products():
@@ -654,6 +687,8 @@ def test_features_that_do_not_fit_are_refused_with_both_numbers(method):
     encoder = method(X, 4, rng)
     with pytest.raises(ValueError, match="fitted to 14 features, found 13: take both from one"):
         encoder.encode(X[:, 1:])
+    with pytest.raises(ValueError, match="fitted to 14 features, found 28"):
+        encoder.encode(np.hstack([X, X]))
     with pytest.raises(ValueError, match=r"new features must have shape .* found \(14,\)"):
         encoder.encode(X[0])
     with pytest.raises(ValueError, match=r"training features must have shape .* found \(14,\)"):

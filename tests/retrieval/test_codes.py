@@ -18,7 +18,7 @@ def test_zero_counts_as_plus_one():
     assert_array_equal(pack(np.array([[0.0, -0.0, -1e-45, 1e-45]])), [[0b11010000]])
 
 
-@pytest.mark.parametrize("bits", [1, 7, 8, 9, 12, 64, 1024])
+@pytest.mark.parametrize("bits", [1, 7, 8, 9, 12, 64, 1024, 2400])
 def test_unpack_gives_the_signs_that_were_packed(bits):
     """unpack(pack(u)) = sgn(u) bit by bit, also where the last byte is padded."""
     u = np.random.default_rng(bits).standard_normal((5, bits))
@@ -51,8 +51,8 @@ def test_no_images_is_no_codes():
 def test_outputs_that_are_not_finite_are_refused(bad):
     """The message counts them and names the first row."""
     u = np.ones((4, 3))
-    u[2, 1] = u[3, 0] = bad
-    with pytest.raises(ValueError, match=r"2 of 12 outputs are not finite, the first in row 2"):
+    u[1, 1] = u[2:] = bad
+    with pytest.raises(ValueError, match=r"^7 of 12 outputs are not finite, the first in row 1"):
         pack(u)
 
 
@@ -81,6 +81,11 @@ def test_codes_of_another_length_are_refused():
         unpack(codes, 0)
     with pytest.raises(ValueError, match="must be uint8, found int64"):
         unpack(codes.astype(np.int64), 16)
+    with pytest.raises(ValueError, match="must be uint8, found bool"):
+        unpack(codes.astype(bool), 16)
+    for shape in ((2,), (3, 2, 5)):
+        with pytest.raises(ValueError, match=r"16 bits need shape \(n, 2\), found \("):
+            check_codes(np.zeros(shape, np.uint8), 16)
 
 
 def test_ones_in_the_padding_are_refused():
@@ -89,3 +94,6 @@ def test_ones_in_the_padding_are_refused():
     check_codes(codes, 12)
     with pytest.raises(ValueError, match="1 of 2 codes have ones in the 5 padding bits after bit"):
         check_codes(codes, 11)
+    for padding in range(5):
+        with pytest.raises(ValueError, match="1 of 1 codes have ones in the 5 padding bits"):
+            check_codes(np.array([[1 << padding]], np.uint8), 3)

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from dah.retrieval import reach as module
-from dah.retrieval.reach import named, nearest_distances, reach
+from dah.retrieval.reach import is_beyond, named, nearest_distances, reach
 
 RNG = np.random.default_rng(0)
 
@@ -59,3 +59,27 @@ def test_a_category_out_of_reach_is_named_as_none():
     """With the nearest one beside it."""
     assert named("mug", False) == "mug"
     assert named("mug", True) == "none of them (mug)"
+
+
+@pytest.mark.parametrize("outlier", range(5))
+def test_no_image_is_passed_over(monkeypatch, outlier):
+    """Of fewer than a hundred the farthest decides, wherever it stands, in blocks as at once."""
+    source = np.zeros((5, 1), np.uint8)
+    source[outlier] = 0b1111
+    assert reach(source, 8) == 4
+    monkeypatch.setattr(module, "QUERIES_AT_ONCE", 2)
+    assert reach(source, 8) == 4
+
+
+@pytest.mark.parametrize(("bits", "opposite"), [(8, 0b11111111), (7, 0b11111110)])
+def test_the_reach_of_opposite_codes_is_their_length(bits, opposite):
+    """No image is its own neighbour, however far the others are."""
+    assert reach(np.array([[0], [opposite]], np.uint8), bits) == bits
+
+
+def test_beyond_is_farther_than_the_reach():
+    """At the reach itself an image is within it; without a reach all are."""
+    source, codes = np.array([[0]], np.uint8), np.array([[0b1], [0b11], [0b111]], np.uint8)
+    assert_array_equal(is_beyond(codes, source, 2), [False, False, True])
+    assert_array_equal(is_beyond(codes, source, 0), [True, True, True])
+    assert_array_equal(is_beyond(codes, source, None), [False, False, False])

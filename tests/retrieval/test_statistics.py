@@ -101,6 +101,7 @@ def test_constant_bits_have_no_correlation():
     assert mean_correlation(code_of("10", "10"), 2) is None
     assert mean_correlation(code_of("10", "11"), 2) is None
     assert mean_correlation(code_of("1", "0"), 1) is None
+    assert_allclose(mean_correlation(code_of("10", "01"), 2), 1, rtol=1e-14)
 
 
 def test_arguments_are_not_changed():
@@ -124,3 +125,5 @@ def test_no_code_and_wrong_bits_are_refused():
         collisions(codes[:0])
     with pytest.raises(ValueError, match="must be uint8, found float64"):
         collisions(codes.astype(float))
+    with pytest.raises(ValueError, match=r"found \(2,\): pass the number"):
+        collisions(codes[0])

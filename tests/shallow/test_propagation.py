@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 
-from dah.shallow.propagation import balanced, neighbour_graph, propagated
+from dah.shallow.propagation import balanced, nearest_others, neighbour_graph, propagated
 
 
 def samples(n=40, d=6, seed=0):
@@ -68,3 +69,18 @@ def test_balance_by_hand():
 def test_who_was_reached_by_nothing_belongs_to_all_alike():
     shares = balanced(np.array([[0.0, 0.0], [2.0, 2.0]], np.float32))
     assert_allclose(shares, 0.5, rtol=1e-5)
+
+
+def test_nobody_is_among_the_others():
+    """All others where fewer are there than asked for, nearest first, an opposite one the last."""
+    cosines, columns = nearest_others(np.array([[2.0, 0.0], [-1.0, 0.0], [-3.0, 0.0]]), 5)
+    assert_array_equal(cosines, [[-1, -1], [1, -1], [1, -1]])
+    assert_array_equal(np.sort(columns), [[1, 2], [0, 2], [0, 1]])
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.9, 0.99])
+def test_what_is_left_to_spread_is_below_a_ten_thousandth(alpha):
+    """On one node whose weight is -1 the sum alternates about (1 - alpha) / (1 + alpha)."""
+    exact = (1 - alpha) / (1 + alpha)
+    found = propagated(csr_array([[-1.0]]), np.ones((1, 1)), alpha)
+    assert abs(found - exact) <= 1e-4 * (1 - exact)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from dah.shallow.propagation import balanced, neighbour_graph
 from dah.shallow.pseudo_labels import (
     locality_preserving_projection,
     principal_directions,
@@ -61,10 +62,34 @@ def test_the_projection_is_the_one_of_whole_matrices():
     assert_allclose(ratios, np.sort(np.linalg.eigvals(np.linalg.solve(within, total)).real)[:1:-1])
 
 
+@pytest.mark.parametrize("rounds", [1, 2, 5])
+def test_the_rounds_are_those_of_the_docstring(rounds):
+    """Step by step, on categories of unequal sizes, with a linear system for what spreads."""
+    rng = np.random.default_rng(3)
+    ys = np.repeat([0, 1, 2], [20, 9, 4])
+    centres = rng.standard_normal((3, 10))
+    Xs, Xt = (centres[ys] + rng.standard_normal((33, 10)) + shift for shift in (0, 1))
+    As, At = principal_directions(Xs, Xt)
+    known = [[float(y == c) for c in range(3)] for y in ys]
+    X, Y, given = As, np.array(known), np.zeros((66, 3))
+    given[np.arange(33), ys] = 1 / np.bincount(ys)[ys]
+    for part in np.linspace(0, 1, rounds + 1)[1:]:
+        P = locality_preserving_projection(X, Y, 2)
+        centre = [A @ P - (A @ P).mean(axis=0) for A in (As, At)]
+        Z = np.concatenate([A / np.linalg.norm(A, axis=1, keepdims=True) for A in centre])
+        W = neighbour_graph(Z, 6).toarray()
+        shares = balanced(0.3 * np.linalg.solve(np.eye(66) - 0.7 * W, given)[33:])
+        weights, of = trust(shares, part), shares.argmax(axis=1)
+        guesses = [[w * (y == c) for c in range(3)] for w, y in zip(weights, of, strict=True)]
+        X, Y = np.concatenate([As, At]), np.array(known + guesses)
+    found = pseudo_labels(Xs, ys, Xt, dim=2, neighbours=6, alpha=0.7, rounds=rounds)
+    assert_allclose(found, shares, atol=2e-3)
+
+
 def test_trust_by_hand():
-    """Of two that choose a category the surer is at rank 1/4, the other at 3/4."""
-    shares = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-    expected = 1 / (1 + np.exp((np.array([0.25, 0.75, 0.5]) - 0.5) / 0.1))
+    """The surer of two in a category is at rank 1/4, the other at 3/4, one alone at 1/2."""
+    shares = np.array([[0.9, 0.1, 0], [0.6, 0.4, 0], [0.2, 0.8, 0], [0, 0.3, 0.7]])
+    expected = 1 / (1 + np.exp((np.array([0.25, 0.75, 0.5, 0.5]) - 0.5) / 0.1))
     assert_allclose(trust(shares, 0.5), expected)
 
 

@@ -17,6 +17,7 @@ from dah.images.archives import write_tar
 from dah.images.identity import opaque_ids
 from dah.tasks.lists import write_task
 from dah.tasks.split import Domain, make_task
+from stages.report import headline
 
 ROOT = Path(__file__).parents[2]
 
@@ -266,3 +267,17 @@ def test_a_baseline_that_the_data_cannot_have_is_left_out_in_one_line(tmp_path):
     made = {path.stem for path in (tmp_path / "out").glob("*.csv")}
     assert "gfk" in reasons
     assert made == {"none", "gfk", "tca", "coral", "jda"} - reasons.keys()
+
+
+def test_the_headline_has_the_methods_that_train_here_first():
+    """Each figure of each method is in one of both files, in the order of ``methods``."""
+    summary = {
+        "accuracy": {"none": 1.0, "noda": 2.0, "dah": 3.0}, "map": {"itq": 0.5, "suh": 0.75},
+        "map_cross": {"dah": 0.25, "itq": 0.125}, "collisions": {"dah": 7.0},
+    }  # fmt: skip
+    learnt, others = (headline(summary, ("dah", "noda", "dan"), own) for own in (True, False))
+    assert learnt == {"accuracy": {"dah": 3.0, "noda": 2.0}, "map_cross": {"dah": 0.25}}
+    assert list(learnt["accuracy"]) == ["dah", "noda"]
+    assert others == {
+        "accuracy": {"none": 1.0}, "map": {"itq": 0.5, "suh": 0.75}, "map_cross": {"itq": 0.125},
+    }  # fmt: skip

@@ -74,7 +74,8 @@ def run(tmp_path_factory):
         "validation": data / "validation" / TASK / "0.json", "skipped": data / "skipped",
         "metrics": data / "metrics.json", "record": data / "records" / f"{TASK}.json",
         "records": data / "records", "domains": data / "domains.json",
-        "summary": data / "summary.json", "means": data / "means.json",
+        "summary": data / "summary.json", "others": data / "others.json",
+        "means": data / "means.json",
         "page": data / "report.html",
         "task": TASK, "seed": 0,
     }  # fmt: skip
