@@ -14,7 +14,7 @@ from dah.files.artifacts import unwritable
 from dah.process import settle
 
 ABOUT = "What dvc repro found, and codes of your own images. COMMAND --help says more of each."
-PIPELINE = ("dvc", "dvclive", "gdown", "matplotlib", "requests")  # the extra of that name
+PIPELINE = ("dvc", "dvclive", "gdown", "matplotlib", "psutil", "requests")  # the extra of that name
 ADDED = "pip install 'dah[pipeline]'"
 
 
