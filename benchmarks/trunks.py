@@ -32,7 +32,7 @@ SMALL = (
     *("018", "18", "050", "_b0", "lite0"),
 )
 LOOKED_AT = 4  # models of a kind whose weights are counted
-LARGEST = 200  # millions of weights; training more takes minutes and more than 10 GB
+LARGEST = 150  # millions of weights; training more takes minutes and more than 10 GB
 IMAGES, BITS, WIDTH = 2, 8, 16
 STEPS = "features", "head", "all", "blocks", "encode"
 COLUMNS = "kind", "model", "millions", "pixels", *STEPS, "seconds"
