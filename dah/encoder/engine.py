@@ -23,10 +23,13 @@ class Outputs(nn.Module):
 
     def __init__(self, parts: EncoderParts, path: Path) -> None:
         super().__init__()
-        self.network = folded(parts.network(path))
+        network = parts.network(path)
+        self.side = network.input_size
+        self.network = folded(network)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.network(centre_crop(image, self.network.input_size)).u
+        u: Tensor = self.network(centre_crop(image, self.side)).u
+        return u
 
 
 def faster(
