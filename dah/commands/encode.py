@@ -54,7 +54,7 @@ def _encode(
     found = origins(images)
     if not note(origin.path for origin in found):
         print(f"dah: {notes()}: cannot be written; serve will need --pictures", file=sys.stderr)
-    encoder = load_encoder(model, device, engine)
+    encoder = load_encoder(model, device, engine, 0)
     header = header_of(encoder, model, outputs)
     done = already_done(out, header)
     known = sum(len(names) for names in done.values())

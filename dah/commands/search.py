@@ -76,7 +76,7 @@ def encoder_of(header: Header, model: Path | None, device: str) -> Encoder:
     path = Path(header.model) if model is None else model
     if not path.is_file():
         raise UserError(f"{path}: the model of this index is not there; give --model")
-    encoder = load_encoder(path, device)
+    encoder = load_encoder(path, device, "torch")  # queries are few
     if encoder.fingerprint != header.fingerprint:
         raise UserError(
             f"{path}: expected the model of this index ({header.fingerprint}), found another"

@@ -45,7 +45,7 @@ def graph_of(model: nn.Module, example: Tensor, name: str, outputs: list[str]) -
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own, of its exporter's insides
-            program = torch.onnx.export(
+            program: Any = torch.onnx.export(
                 model.eval(),
                 (example,),
                 dynamo=True,
@@ -108,21 +108,22 @@ def looking(place: Path, model: Callable[[], nn.Module], size: int) -> Look:
 class Last(nn.Module):
     """From squares uint8 ``(n, size, size, 3)`` to a trunk's last activation."""
 
-    def __init__(self, trunk: nn.Module) -> None:
+    def __init__(self, trunk: nn.Module, side: int) -> None:
         super().__init__()
         self.trunk = trunk
+        self.side = side
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.trunk(centre_crop(image, self.trunk.input_size))[-1]
+        return self.trunk(centre_crop(image, self.side))[-1]
 
 
-def trunk_looking(trunk: nn.Module, size: int) -> Look:
+def trunk_looking(trunk: Any, size: int) -> Look:
     """fc7 float32 ``(n, D)`` of squares by a trunk that is ``settled``; else as of ``looking``."""
     digest = blake2b(f"fc7 {size} {trunk}".encode(), digest_size=8)
     for name, value in trunk.state_dict().items():
         digest.update(name.encode())
         digest.update(value.contiguous().numpy().tobytes())
-    return looking(place_of(digest.hexdigest()), lambda: Last(trunk), size)
+    return looking(place_of(digest.hexdigest()), lambda: Last(trunk, trunk.input_size), size)
 
 
 def check(found: Look, expected: Look, squares: np.ndarray) -> None:

@@ -188,14 +188,14 @@ class Encoder:
 
 
 def load_encoder(
-    model: str | Path, device: str = "auto", engine: str = "auto", images: int = 0
+    model: str | Path, device: str = "auto", engine: str = "auto", images: int | None = None
 ) -> Encoder:
     """The encoder of a file that ``python -m dah export`` wrote, or of a trained network.
 
     A network ``<data>/models/<task>/.../<method>.pt`` is completed from the pipeline's folders
     beside it. `device`: auto (a GPU where there is one), cpu or cuda. `engine`: torch; onnx, ONNX
-    Runtime on a CPU; or auto, that where it gives the same codes and its graph is there already or
-    pays for so many `images`.
+    Runtime on a CPU; or auto, that where it gives the same codes and pays for so many `images`,
+    where their number is not known: where its graph was made before.
     """
     path = Path(model)
     return assemble(load_parts(path), path, device, engine, images)
@@ -210,7 +210,7 @@ def load_parts(model: Path) -> EncoderParts:
 
 
 def assemble(
-    parts: EncoderParts, path: Path, device: str, engine: str = "auto", images: int = 0
+    parts: EncoderParts, path: Path, device: str, engine: str = "auto", images: int | None = None
 ) -> Encoder:
     """An encoder from its parts; the rest as of ``load_encoder``."""
     place = choose_device("cpu" if (device, engine) == ("auto", "onnx") else device)
@@ -219,7 +219,7 @@ def assemble(
     return with_engine(encoder, path, engine, images)
 
 
-def with_engine(encoder: Encoder, path: Path, engine: str, images: int) -> Encoder:
+def with_engine(encoder: Encoder, path: Path, engine: str, images: int | None) -> Encoder:
     """An encoder of torch's with the engine that is wanted, or that pays for so many `images`.
 
     One that has it, or tells why it has not, stays as it is.

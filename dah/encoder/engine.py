@@ -14,6 +14,8 @@ from dah.errors import UserError
 
 SAMPLE = 4  # images that engines are compared on
 WORTH = 20.0  # seconds of torch's work, more than half of which a graph saves: it takes 5 to make
+SLIGHT = 2e-3  # seconds of torch's work on one image, below which a graph gains nothing (LeNet's)
+QUICK = 0.5  # the same for a graph that is there: to load and check it takes 0.2
 
 
 class Outputs(nn.Module):
@@ -21,25 +23,33 @@ class Outputs(nn.Module):
 
     def __init__(self, parts: EncoderParts, path: Path) -> None:
         super().__init__()
-        self.network = folded(parts.network(path))
+        network = parts.network(path)
+        self.side = network.input_size
+        self.network = folded(network)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.network(centre_crop(image, self.network.input_size)).u
+        u: Tensor = self.network(centre_crop(image, self.side)).u
+        return u
 
 
 def faster(
-    look: Look, parts: EncoderParts, path: Path, engine: str, images: int
+    look: Look, parts: EncoderParts, path: Path, engine: str, images: int | None
 ) -> tuple[Look | None, str]:
     """ONNX Runtime in place of `look`, torch's own outputs u of squares; or None, and the reason.
 
-    With the engine ``auto`` that is where its graph was made before, or where encoding so many
-    `images` takes torch longer than making it pays for, and where both agree on a sample; there is
-    no reason to tell where it is not worth it. With ``onnx`` whatever hinders raises ``UserError``.
+    With the engine ``auto`` that is where encoding so many `images` takes torch longer than making
+    its graph, or loading one that was made before, pays for, and where both agree on a sample; of
+    an unknown number (None) where the graph is there. There is no reason to tell where it is not
+    worth it. With ``onnx`` whatever hinders raises ``UserError``.
     """
     place, squares = place_of(parts.fingerprint()), sample(parts.size)
-    must = engine == "onnx"
-    if not must and not place.is_file() and images * _seconds(look, squares) < WORTH:
+    must, there = engine == "onnx", place.is_file()
+    if not must and images is None and not there:
         return None, ""
+    if not must and images is not None:
+        each = _seconds(look, squares[:1]) if images else 0
+        if each < SLIGHT or images * each < (QUICK if there else WORTH):
+            return None, ""
     try:
         found = looking(place, lambda: Outputs(parts, path), parts.size)
         check(found, look, squares)

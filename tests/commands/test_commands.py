@@ -122,7 +122,8 @@ def test_engines_are_told_and_refused(tmp_path, call, refused, monkeypatch):
     network, out = pipeline(tmp_path / "data", parts()), tmp_path / "codes.h5"
     folder = draw(tmp_path / "f", NAMES[:2])
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.setattr("dah.encoder.engine.WORTH", 0)
+    for name in ("WORTH", "SLIGHT"):
+        monkeypatch.setattr(f"dah.encoder.engine.{name}", 0)
     said = call("encode", network, folder, "-o", out)
     reason = "engine onnx needs onnxruntime, which is not installed: pip install 'dah[onnx]'"
     assert said.splitlines() == [

@@ -45,6 +45,15 @@ def test_codes_are_those_of_the_plain_network(encoder):
     assert u.std() > 0.1
 
 
+def test_a_graph_that_is_there_is_taken_but_for_a_few_images(encoder, monkeypatch):
+    """For an unknown number, and for many; of slight work, for none."""
+    monkeypatch.setattr("dah.encoder.engine.SLIGHT", 10)
+    assert assemble(parts(), ELSEWHERE, "cpu", "auto", 10**9).engine == "torch"
+    monkeypatch.setattr("dah.encoder.engine.SLIGHT", 0)
+    taken = [assemble(parts(), ELSEWHERE, "cpu", "auto", n).engine for n in (None, 0, 1, 10**9)]
+    assert taken == ["onnx", "torch", "torch", "onnx"]
+
+
 def test_any_number_of_squares_in_pieces(encoder, monkeypatch):
     """Pieces of four give what nine at once give."""
     whole = encoder.outputs(SQUARES)
@@ -55,13 +64,13 @@ def test_any_number_of_squares_in_pieces(encoder, monkeypatch):
 
 
 def test_a_graph_is_made_where_it_pays(tmp_path, monkeypatch):
-    """A few images are torch's, without a word; what was made before is taken, if it is whole."""
+    """A few images are torch's, without a word; of a great many why they are torch's is told."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    made = []
-    monkeypatch.setattr(graphs, "graph_of", lambda *_: made.append(1) or pytest.fail("made"))
-    few = assemble(parts(), ELSEWHERE, "cpu", "auto", 100)
-    assert (few.engine, few.told, made) == ("torch", "", [])
     monkeypatch.setattr(graphs, "graph_of", lambda *_: (_ for _ in ()).throw(UserError("no way")))
+    monkeypatch.setattr("dah.encoder.engine.SLIGHT", 0)
+    for images in (None, 0, 100):
+        few = assemble(parts(), ELSEWHERE, "cpu", "auto", images)
+        assert (few.engine, few.told) == ("torch", "")
     many = assemble(parts(), ELSEWHERE, "cpu", "auto", 10**9)
     assert (many.engine, many.told) == ("torch", "engine: torch; no way")
     assert with_engine(many, ELSEWHERE, "auto", 10**9) is many
