@@ -37,7 +37,7 @@ coverage: $(WITH_TESTS)
 	coverage combine --quiet
 	coverage report --sort=cover
 
-# Hours; MODULES=dah/deep/losses.py is minutes. Needs cosmic-ray.
+# About an hour of one core; MODULES=dah/deep/losses.py is minutes. Needs cosmic-ray.
 mutants: $(WITH_TESTS)
 	python .ci/mutants.py $(MODULES)
 
