@@ -1,10 +1,11 @@
 """How well the two domains of a task can be told apart by what a network makes of them."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 FOLDS = 5
 
@@ -21,6 +22,8 @@ def held_out_log_odds(
     """
     if min(len(fc7_source), len(fc7_target)) < FOLDS:
         return None
+    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415 - a second
+
     model = domain_classifier()
     X = np.concatenate([fc7_source, fc7_target]).astype(np.float64)
     y = np.repeat([0, 1], [len(fc7_source), len(fc7_target)])
@@ -52,8 +55,12 @@ def domain_odds(log_odds: np.ndarray, source: int) -> np.ndarray:
     return np.exp(log_odds[:source].clip(-most, most))
 
 
-def domain_classifier() -> Pipeline:
+def domain_classifier() -> "Pipeline":
     """Logistic regression on standardised features that weights the domains alike, not yet fit."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - a second
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
     return make_pipeline(
         StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000)
     )
