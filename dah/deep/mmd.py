@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import threshold_
+from torch.nn.functional import threshold
 
 from dah.compute.devices import exact_products
 
@@ -98,7 +98,7 @@ class _Kernels(torch.autograd.Function):
             rate = 2.0**-octave * per_unit
             if place % 4 == 0:
                 of_octave = (rate * squared).clamp_min_(FAINTEST).exp_()
-                threshold_(of_octave, exp(FAINTEST + 1), 0.0)
+                threshold(of_octave, exp(FAINTEST + 1), 0.0, inplace=True)
             else:
                 of_octave.square_()
             k += of_octave
