@@ -25,13 +25,13 @@ import loading
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.flop_counter import FlopCounterMode
 
 from dah import params
 from dah.compute.augment import View, random_view
 from dah.compute.devices import choose_device, use_precision
 from dah.compute.distributed import is_first, process_group, processes
+from dah.deep.optimiser import Sgd
 from dah.deep.training import Training, fit
 from dah.networks.build import build_trunk
 from dah.networks.heads import Network, build_network
@@ -112,20 +112,27 @@ def shares(training: Bench) -> dict[str, float]:
         spent[part] += now - last[0]
         last[0] = now
 
-    backward = Tensor.backward
+    backward, descend = Tensor.backward, Sgd.step
 
     def timed_backward(loss: Tensor) -> None:
         end("losses")
         backward(loss)
         end("backward")
 
+    def timed_step(sgd: Sgd, rate: float) -> None:
+        descend(sgd, rate)
+        end("optimiser")
+
     hooks = [
         training.network.register_forward_pre_hook(lambda *_: end("data")),
         training.network.register_forward_hook(lambda *_: end("forward")),
-        register_optimizer_step_post_hook(lambda *_: end("optimiser")),
     ]
     options = replace(training.p, train=replace(training.p.train, compile=False))
-    with patch.object(training, "p", options), patch.object(Tensor, "backward", timed_backward):
+    with (
+        patch.object(training, "p", options),
+        patch.object(Tensor, "backward", timed_backward),
+        patch.object(Sgd, "step", timed_step),
+    ):
         for epoch, _ in enumerate(training.epochs(2)):
             if epoch == 0:
                 spent.clear()

@@ -2,4 +2,4 @@
 
 from dah.process import settle
 
-settle()
+settle(give_back=False)

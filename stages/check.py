@@ -3,8 +3,6 @@
 from argparse import Namespace
 from pathlib import Path
 
-import torch
-
 from dah.compute.devices import choose_device, use_precision, use_threads
 from dah.compute.speed import looking_speed, speeds
 from dah.errors import UserError
@@ -12,6 +10,7 @@ from dah.files.artifacts import replacing
 from dah.images.fetch import LAYOUTS, check_domains
 from dah.networks.build import build_trunk
 from dah.networks.cuts import WHOLE, cut
+from dah.networks.shapes import shapes_alone
 from dah.networks.weights import check_source
 from dah.params import Params
 from dah.project.ahead import told
@@ -56,7 +55,7 @@ def main(params: Params, given: Namespace) -> None:
     choose_device(params.train.device)
     if params.backbone.weights != "train":
         check_source(params.backbone.name, params.backbone.weights)
-    with torch.device("meta"):  # shapes without memory
+    with shapes_alone():
         trunk = build_trunk(params.backbone.name)
     if params.train.finetune not in WHOLE:
         cut(trunk, params.train.finetune)

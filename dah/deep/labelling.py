@@ -7,10 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from dah.linalg import centred, unit_rows
 from dah.params import PseudoLabels
-from dah.shallow.propagation import nearest_others
-from dah.shallow.pseudo_labels import pseudo_labels
 
 SHORTEST = 0.05  # reach, where an image has no near ones
 
@@ -39,6 +36,9 @@ def label(
     The shares of ``pseudo_labels``, squared and scaled to one: sure ones count more. Features float
     ``(n_s, D)`` and ``(n_t, D)``, labels int64 ``(n_s,)``. The result is on `device`.
     """
+    from dah.linalg import centred, unit_rows  # noqa: PLC0415 - SciPy: only dah-p needs it
+    from dah.shallow.propagation import nearest_others  # noqa: PLC0415
+
     shares = torch.from_numpy(spread(Xs, ys, Xt, options)).square()
     away = centred(Xt)
     directions = torch.from_numpy(unit_rows(away).astype(np.float32))
@@ -50,6 +50,8 @@ def label(
 
 def spread(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, options: PseudoLabels) -> np.ndarray:
     """The shares of ``pseudo_labels`` by the parameters that it takes."""
+    from dah.shallow.pseudo_labels import pseudo_labels  # noqa: PLC0415 - SciPy
+
     names = "dim", "neighbours", "alpha", "rounds"
     return pseudo_labels(Xs, ys, Xt, **{name: getattr(options, name) for name in names})
 

@@ -10,16 +10,20 @@ estimates; Long et al., ICML 2015, for the kernels.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
+from math import exp
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import threshold
 
 from dah.compute.devices import exact_products
 
 OCTAVES = range(-8, 9)
 SMALLEST_SIGMA = 1e-30  # of equal activations: 2^8 / sigma must stay finite in float32
+FAINTEST = -80.0  # exponent, beyond which a kernel is 0: exp takes twelve times as long to say so
 
 
 def quadratic_mk_mmd(xs: Tensor, xt: Tensor) -> Tensor:
@@ -28,9 +32,9 @@ def quadratic_mk_mmd(xs: Tensor, xt: Tensor) -> Tensor:
         1/(n (n - 1)) sum_{i != j} k(s_i, s_j) + 1/(m (m - 1)) sum_{i != j} k(t_i, t_j)
         - 2/(n m) sum_ij k(s_i, t_j)
 
-    Distances come from one Gram matrix of both samples, ``(n + m, n + m)``, centred so that an
-    offset costs no digits. Activations float ``(n, D)`` and ``(m, D)``. Raises ValueError
-    for fewer than two rows or different widths.
+    Distances come from one Gram matrix of both samples, centred so that an offset costs no digits;
+    the kernels look at each pair once. Activations float ``(n, D)`` and ``(m, D)``. Raises
+    ValueError for fewer than two rows or different widths.
     """
     if xs.ndim != 2 or xt.ndim != 2 or xs.shape[1] != xt.shape[1] or min(len(xs), len(xt)) < 2:
         raise ValueError(
@@ -38,13 +42,10 @@ def quadratic_mk_mmd(xs: Tensor, xt: Tensor) -> Tensor:
             f" {tuple(xt.shape)}"
         )
     n, m = len(xs), len(xt)
-    squared = _PairDistances.apply(torch.cat([xs, xt]))
-    i, j = torch.triu_indices(n + m, n + m, 1, device=squared.device)
-    k = _Kernels.apply(squared, squared.detach()[i, j].median())
-    weights = k.new_full((n + m, n + m), -1 / (n * m))
-    weights[:n, :n] = 1 / (n * (n - 1))
-    weights[n:, n:] = 1 / (m * (m - 1))
-    return (weights.fill_diagonal_(0) * k).sum()
+    pairs, weights = _pairs(n, m, xs.dtype, xs.device)
+    squared = _PairDistances.apply(torch.cat([xs, xt]), pairs)
+    k = _Kernels.apply(squared, squared.detach().median())
+    return (weights * k).sum()
 
 
 def linear_mk_mmd(xs: Tensor, xt: Tensor) -> Tensor:
@@ -72,6 +73,16 @@ MK_MMD: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
+@lru_cache(maxsize=4)
+def _pairs(n: int, m: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Places of the pairs i < j in a matrix ``(n + m, n + m)`` row by row, and their weights."""
+    i, j = torch.triu_indices(n + m, n + m, 1, device=device)
+    weights = torch.full(i.shape, 2 / (m * (m - 1)), dtype=torch.float64, device=device)
+    weights[j < n] = 2 / (n * (n - 1))
+    weights[(i < n) & (j >= n)] = -2 / (n * m)
+    return i * (n + m) + j, weights.to(dtype)
+
+
 class _Kernels(torch.autograd.Function):
     """k of squared distances, their shape kept, octave by octave; sigma has no gradient.
 
@@ -81,12 +92,13 @@ class _Kernels(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, squared: Tensor, sigma: Tensor) -> Tensor:
-        sigma = sigma.clamp_min(SMALLEST_SIGMA)
+        per_unit = -1 / sigma.clamp_min(SMALLEST_SIGMA)
         k, slope = torch.zeros_like(squared), torch.zeros_like(squared)
         for place, octave in enumerate(reversed(OCTAVES)):
-            rate = -(2.0**-octave) / sigma
+            rate = 2.0**-octave * per_unit
             if place % 4 == 0:
-                of_octave = (rate * squared).exp_()
+                of_octave = (rate * squared).clamp_min_(FAINTEST).exp_()
+                threshold(of_octave, exp(FAINTEST + 1), 0.0, inplace=True)
             else:
                 of_octave.square_()
             k += of_octave
@@ -102,14 +114,14 @@ class _Kernels(torch.autograd.Function):
 
 
 class _PairDistances(torch.autograd.Function):
-    """||x_i - x_j||^2 of all pairs of rows, ``(n, n)``, from one product of matrices.
+    """||x_i - x_j||^2 of pairs of rows, by places in ``(n, n)``, from one product of matrices.
 
     The gradient in x_i is 2 sum_j (g_ij + g_ji) (x_i - x_j): one more product, where autograd takes
     two. A distance within the rounding of the squares it is a difference of counts as none.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, pairs: Tensor) -> Tensor:
         x = x - x.mean(dim=0)
         with exact_products():
             gram = x @ x.T
@@ -118,16 +130,18 @@ class _PairDistances(torch.autograd.Function):
         squared = torch.sub(sums, gram, alpha=2)
         units = 4 + x.shape[1] ** 0.5  # in the last place, more than the products lose
         lost = squared <= units * torch.finfo(x.dtype).eps * sums
-        ctx.save_for_backward(x, lost)
-        return squared.masked_fill_(lost, 0)
+        ctx.save_for_backward(x, lost, pairs)
+        return squared.masked_fill_(lost, 0).ravel()[pairs]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        x, lost = ctx.saved_tensors
-        both = (gradient + gradient.T).masked_fill_(lost, 0)
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        x, lost, pairs = ctx.saved_tensors
+        of_pairs = gradient.new_zeros(lost.numel()).scatter_(0, pairs, gradient).view_as(lost)
+        both = (of_pairs + of_pairs.T).masked_fill_(lost, 0)
         with exact_products():
-            return torch.addmm(both.sum(dim=1, keepdim=True) * x, both, x, alpha=-1).mul_(2)
+            product = torch.addmm(both.sum(dim=1, keepdim=True) * x, both, x, alpha=-1)
+        return product.mul_(2), None
 
 
 class _QuadrupleDistances(torch.autograd.Function):

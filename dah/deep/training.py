@@ -105,11 +105,11 @@ class Training:
         )
         terms = getattr(methods, self.kind.terms)(batch, self.dah, self.softmax)
         objective = sum(terms.values())
-        self.sgd.zero_grad()
+        self.sgd.forget_gradients()
         objective.backward()
         if options.clip is not None:
-            clip_grad_norm_((p for g in self.sgd.param_groups for p in g["params"]), options.clip)
-        self.sgd.step()
+            clip_grad_norm_(self.sgd.parameters, options.clip)
+        self.sgd.step(learning_rate(len(self.history), options))
         return {name: term.detach() for name, term in (*terms.items(), ("objective", objective))}
 
     def epoch(self) -> dict[str, float]:
@@ -117,8 +117,6 @@ class Training:
         if self.kind.labels:
             self.relabel()
         rate = learning_rate(len(self.history), self.options)
-        for group in self.sgd.param_groups:
-            group["lr"] = group["factor"] * rate
         target_rows = torch.stack(list(target_batches(len(self.target), self.size, self.draw)))
         source_rows = torch.stack([next(self.batches) for _ in target_rows])
         device, done = self.source.device, len(self.history) * len(target_rows)
@@ -166,7 +164,7 @@ class Training:
         return {
             "network": self.network.state_dict(),
             "critic": {} if self.critic is None else self.critic.state_dict(),
-            "optimiser": self.sgd.state_dict(),
+            "optimiser": self.sgd.state(),
             "generators": generators,
             "waiting": self.batches.waiting,
             "labelling": list(self.labelling or ()),
@@ -178,7 +176,7 @@ class Training:
         self.network.load_state_dict(state["network"])
         if self.critic is not None:
             self.critic.load_state_dict(state["critic"])
-        self.sgd.load_state_dict(state["optimiser"])
+        self.sgd.resume(state["optimiser"])
         draw, noise, everywhere, *cuda = state["generators"]
         self.draw.set_state(draw)
         self.noise.set_state(noise)

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
 
 from dah.shallow.classifiers import linear_svm
 
@@ -40,6 +39,8 @@ def svm_accuracy(X: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float]
     counts = np.unique(y, return_counts=True)[1]
     if np.count_nonzero(counts >= 2) < 2 or counts.max() < FOLDS:
         return None
+    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415 - a second
+
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)

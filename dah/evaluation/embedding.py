@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from dah.linalg import as_features
@@ -76,6 +75,8 @@ def tsne(
             f"a map needs features that vary in 2 dimensions, found {rank} in {len(X)} images:"
             " pass more images, or features of a layer that tells them apart"
         )
+    from sklearn.manifold import TSNE  # noqa: PLC0415 - a second
+
     method = TSNE(perplexity=min(PERPLEXITY, (len(X) - 1) / 3), init="pca", random_state=seed)
     with threadpool_limits(1):
         Z = method.fit_transform(X)

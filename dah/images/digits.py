@@ -10,7 +10,6 @@ from io import BytesIO
 
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from dah.images.glyphs import FONTS, blend, ink, photograph_patch
 
@@ -20,6 +19,8 @@ PRINTS_PER_FONT = 5
 
 def _handwritten(seed: int, half: int) -> tuple[np.ndarray, np.ndarray]:
     """Half 0 or 1 of a seeded permutation: digits uint8 ``(n, 8, 8)`` and their values."""
+    from sklearn.datasets import load_digits  # noqa: PLC0415 - a second
+
     digits = load_digits()
     order = np.random.default_rng([seed, 0]).permutation(len(digits.target))
     chosen = order[half::2]

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from textwrap import shorten
 
-import gdown
-from gdown.exceptions import DownloadError
 from tqdm import tqdm
 
 from dah.errors import UserError
@@ -29,6 +27,9 @@ def download(urls: Iterable[str], path: Path, page: str, progress: Progress | No
     Raises ``UserError`` where no address gives an archive: what each one gave instead, and that
     ``page`` is where to get it by hand.
     """
+    import gdown  # noqa: PLC0415 - only where something is to be downloaded
+    from gdown.exceptions import DownloadError  # noqa: PLC0415
+
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,10 +3,8 @@
 from functools import cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from sklearn.datasets import load_sample_images
 
 FONTS = (
     "DejaVuSans",
@@ -32,6 +30,8 @@ FONTS = (
 
 @cache
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    import matplotlib  # noqa: PLC0415 - for its fonts alone
+
     folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
     return ImageFont.truetype(str(folder / f"{name}.ttf"), size)
 
@@ -63,6 +63,8 @@ def ink(character: str, font: str, size: int, rng: np.random.Generator) -> np.nd
 
 @cache
 def _photographs() -> tuple[np.ndarray, ...]:
+    from sklearn.datasets import load_sample_images  # noqa: PLC0415 - a second
+
     return tuple(load_sample_images().images)
 
 

@@ -11,6 +11,7 @@ from dah.errors import UserError
 from dah.files.tensors import is_weight, load_tensors, save_tensors
 from dah.networks.build import build_trunk
 from dah.networks.heads import Network
+from dah.networks.shapes import shapes_alone
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -58,7 +59,7 @@ def network_of(path: Path, state: Mapping[str, torch.Tensor], config: Mapping[st
 
 def _filled(path: Path, state: Mapping[str, torch.Tensor], build: Callable[[], Module]) -> Module:
     try:
-        with torch.device("meta"):  # shapes without memory: a config may ask for any width
+        with shapes_alone():  # a config may ask for any width
             build().load_state_dict(state, assign=True)
         network = build()
         network.load_state_dict(state)

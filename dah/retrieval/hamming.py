@@ -7,7 +7,6 @@ sorted: time is linear in the pairs, and no array of all pairs is ever held.
 from dataclasses import dataclass
 from itertools import pairwise
 
-import joblib
 import numpy as np
 
 from dah.retrieval.codes import check_codes
@@ -62,6 +61,8 @@ def histograms(
     `n_jobs` processes as of joblib (default one, and all cores where the pairs are many) change no
     count. Raises ValueError where shapes, widths, dtypes or lengths do not fit.
     """
+    import joblib  # noqa: PLC0415 - what only measures distances needs none
+
     _check_pair(query_codes, database_codes, bits)
     query_labels, database_labels = _check_labels(
         query_labels, len(query_codes), database_labels, len(database_codes)

@@ -1,7 +1,6 @@
 """Shallow classifiers: labels of target samples from a labelled source."""
 
 import numpy as np
-from sklearn.svm import LinearSVC
 
 from dah.linalg import as_features
 
@@ -56,6 +55,8 @@ def linear_svm(
     ``(nt,)``, equal from run to run. Raises
     ValueError as ``as_features``, where labels do not fit and where they name one category.
     """
+    from sklearn.svm import LinearSVC  # noqa: PLC0415 - a second
+
     Xs, Xt = as_features(Xs, Xt)
     ys = as_labels(ys, len(Xs))
     categories = len(np.unique(ys))

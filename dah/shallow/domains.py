@@ -1,10 +1,12 @@
 """How well the two domains of a task can be told apart by what a network makes of them."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 FOLDS = 5
 
@@ -21,12 +23,16 @@ def held_out_log_odds(
     """
     if min(len(fc7_source), len(fc7_target)) < FOLDS:
         return None
+    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415 - a second
+
     model = domain_classifier()
     X = np.concatenate([fc7_source, fc7_target]).astype(np.float64)
     y = np.repeat([0, 1], [len(fc7_source), len(fc7_target)])
     log_odds = np.empty(len(y))
-    for train, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(X, y):
-        log_odds[held_out] = model.fit(X[train], y[train]).decision_function(X[held_out])
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    with threadpool_limits(1, user_api="blas"):  # products of matrix and vector gain nothing
+        for train, held_out in folds.split(X, y):
+            log_odds[held_out] = model.fit(X[train], y[train]).decision_function(X[held_out])
     return log_odds
 
 
@@ -52,8 +58,12 @@ def domain_odds(log_odds: np.ndarray, source: int) -> np.ndarray:
     return np.exp(log_odds[:source].clip(-most, most))
 
 
-def domain_classifier() -> Pipeline:
+def domain_classifier() -> "Pipeline":
     """Logistic regression on standardised features that weights the domains alike, not yet fit."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - a second
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
     return make_pipeline(
         StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000)
     )

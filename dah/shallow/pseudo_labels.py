@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.linalg import eigh
+from threadpoolctl import threadpool_limits
 
 from dah.linalg import as_features, centred, row_space, unit_rows
 from dah.shallow.classifiers import as_labels
@@ -44,7 +45,8 @@ def pseudo_labels(
     spread = np.vstack([Ys / Ys.sum(axis=0), np.zeros((len(Xt), count))]).astype(np.float32)
     X, Y = As, Ys
     for round_ in range(1, rounds + 1):
-        P = locality_preserving_projection(X, Y, dim)
+        with threadpool_limits(1, user_api="blas"):  # matrices this small lose to threads
+            P = locality_preserving_projection(X, Y, dim)
         Z = np.vstack([unit_rows(centred(A @ P)) for A in (As, At)])
         F = propagated(neighbour_graph(Z, neighbours), spread, alpha)
         shares = balanced(F[len(Xs) :])

@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from dah import process
 
 PROGRAM = """
 import resource, sys
@@ -55,12 +58,45 @@ def test_threads_wait_as_the_environment_says():
     assert told()[1] == "None"
 
 
+@pytest.fixture
+def asked(monkeypatch):
+    """What malloc is asked for, by option."""
+    options = {}
+    library = SimpleNamespace(mallopt=options.__setitem__)
+    monkeypatch.setattr(process.ctypes, "CDLL", lambda _: library)
+    monkeypatch.setattr(process.sys, "platform", "linux")
+    monkeypatch.setattr(process.gc, "set_threshold", lambda _: None)
+    for name in ("OMP_WAIT_POLICY", "OPENBLAS_THREAD_TIMEOUT"):
+        monkeypatch.setenv(name, "")  # put back afterwards
+        monkeypatch.delenv(name)
+    for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
+        monkeypatch.delenv(name, raising=False)
+    return options
+
+
+def test_a_stage_gives_nothing_back_until_it_ends(asked):
+    """A command, which may serve for days, gives back what it frees beyond a GiB."""
+    process.settle()
+    assert asked == {process.M_MMAP_THRESHOLD: 2**30, process.M_TRIM_THRESHOLD: 2**30}
+    process.settle(give_back=False)
+    assert asked == {process.M_MMAP_THRESHOLD: 2**30, process.M_TRIM_THRESHOLD: -1}
+
+
+def test_threads_of_products_sleep_soon(asked, monkeypatch):
+    """OpenBLAS's as OpenMP's, unless the environment says otherwise."""
+    process.settle()
+    assert os.environ["OPENBLAS_THREAD_TIMEOUT"] == "4"
+    monkeypatch.setenv("OPENBLAS_THREAD_TIMEOUT", "20")
+    process.settle()
+    assert os.environ["OPENBLAS_THREAD_TIMEOUT"] == "20"
+
+
 @pytest.mark.parametrize("module", ["stages.features", "stages.train"])
 def test_stages_settle_before_torch_is_there(module):
     program = f"""
 import sys
 from unittest import mock
-with mock.patch("dah.process.settle", lambda: print("torch" in sys.modules)):
+with mock.patch("dah.process.settle", lambda **_: print("torch" in sys.modules)):
     import {module}
 """
     done = subprocess.run(

@@ -257,11 +257,24 @@ def test_gradient_of_the_linear_estimate_equals_finite_differences_at_a_fixed_ba
 
 
 def test_gradient_of_the_pairs_distances_equals_finite_differences():
-    """The one written by hand; the gradient of a distance need not be symmetric."""
-    x, weights = random(5, 3), random(5, 5, seed=2).detach()
-    direct = (x[:, None] - x).square().sum(dim=2)
-    assert_close(mmd._PairDistances.apply(x), direct)
-    assert torch.autograd.gradcheck(lambda x: weights * mmd._PairDistances.apply(x), (x,))
+    """The one written by hand; each pair once, its weight that of the estimate."""
+    x = random(5, 3)
+    pairs, weights = mmd._pairs(3, 2, x.dtype, x.device)
+    direct = torch.stack([(x[i] - x[j]).square().sum() for i in range(5) for j in range(i + 1, 5)])
+    assert_close(mmd._PairDistances.apply(x, pairs), direct)
+    inside, across = 2 / (3 * 2), -2 / (3 * 2)
+    expected = [inside, inside, across, across, inside, across, across, across, across, 2 / 2]
+    assert_close(weights, torch.tensor(expected, dtype=x.dtype))
+    weights = torch.rand(len(pairs), generator=torch.Generator().manual_seed(2), dtype=x.dtype)
+    assert torch.autograd.gradcheck(lambda x: weights * mmd._PairDistances.apply(x, pairs), (x,))
+
+
+def test_faint_kernels_are_none():
+    """Where the sharpest octave is below the range of float32, the others still tell."""
+    squared = torch.tensor([0.0, 1.0, 4.0], dtype=torch.float64)
+    rates = [2.0**-octave / 4.0 for octave in mmd.OCTAVES]
+    direct = torch.stack([torch.exp(-rate * squared) for rate in rates]).mean(dim=0)
+    assert_close(mmd._Kernels.apply(squared, torch.tensor(4.0)), direct)
 
 
 @pytest.mark.parametrize("rows", [2, 5, 8])

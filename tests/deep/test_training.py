@@ -168,10 +168,10 @@ def test_rates_and_decay_per_layer():
     """Trunk at a tenth, biases at twice their layer's rate and without decay; each once."""
     network = Network(build_trunk("lenet"), 8)
     found = {}
-    for group in optimiser(network, None, DEFAULT.train).param_groups:
-        for parameter in group["params"]:
+    for group in optimiser(network, None, DEFAULT.train).groups:
+        for parameter in group.parameters:
             assert id(parameter) not in found
-            found[id(parameter)] = (group["factor"], group["weight_decay"])
+            found[id(parameter)] = (group.factor, group.decay)
     for name, parameter in network.named_parameters():
         factor = 0.1 if name.startswith("trunk.") else 1.0
         bias = name.endswith(".bias")

@@ -8,6 +8,7 @@ from dah.errors import UserError
 from dah.networks.build import build_trunk
 from dah.networks.checkpoints import load_network, load_trunk, read_model, write_model
 from dah.networks.heads import Head, Network, build_network
+from dah.networks.shapes import shapes_alone
 
 
 def network(bits=8):
@@ -122,3 +123,15 @@ def test_the_layers_that_mmd_acts_on(trunk, finetune, bottleneck, widths):
     assert tuple(layer.shape[1] for layer in outputs.layers) == widths
     own = net.head(torch.rand(1, net.trunk.widths[-1])).layers
     assert tuple(layer.shape[1] for layer in own) == (*(w for w in (bottleneck,) if w), 8)
+
+
+@pytest.mark.parametrize("trunk", ["lenet", "mobilenet_v2"])
+def test_shapes_alone_are_those_of_the_network(trunk):
+    """The same names, shapes and dtypes, and not a byte of memory."""
+    with shapes_alone():
+        found = build_trunk(trunk).state_dict()
+    assert {value.device.type for value in found.values()} == {"meta"}
+    expected = build_trunk(trunk).state_dict()
+    assert {n: (v.shape, v.dtype) for n, v in found.items()} == {
+        n: (v.shape, v.dtype) for n, v in expected.items()
+    }
