@@ -98,33 +98,36 @@ def kills(folder: Path, count: int, images_each: int, pause: float) -> None:
     archives = [images(folder / f"{name}.tar", images_each, 64) for name in "ab"]
     command = [sys.executable, "-m", "dah", "encode", str(model), *map(str, archives), "--outputs"]
     subprocess.run([*command, "--device", "cpu", "-o", folder / "one.h5"], check=True)
+    one = sorted_rows(folder / "one.h5")
     cluster, out, rng = nodes(2, pinned=False), folder / "two.h5", random.Random(0)
     again = [*command, "-o", str(out), "--ray", cluster.address]
-    done = driver = 0
-    process, begun = subprocess.Popen(again), time.perf_counter()
-    while process.poll() is None or process.returncode != 0:
-        time.sleep(pause * rng.uniform(0.5, 1.5))
-        if process.poll() is not None:
-            if process.returncode == 0:
-                break
-            process = subprocess.Popen(again)
-        elif done < count and (found := workers()):
-            done += 1
-            os.kill(rng.choice(found), signal.SIGKILL)
-            if done % 5 == 0:
-                driver += 1
-                process.kill()
-                process.wait()
-    seconds = time.perf_counter() - begun
+    done = driver = rounds = 0
+    begun = time.perf_counter()
+    while done < count:
+        rounds += 1
+        process = subprocess.Popen(again)
+        while process.poll() != 0:
+            time.sleep(pause * rng.uniform(0.5, 1.5))
+            if process.poll() not in {None, 0}:
+                process = subprocess.Popen(again)
+            elif process.poll() is None and done < count and (found := workers()):
+                done += 1
+                os.kill(rng.choice(found), signal.SIGKILL)
+                if done % 5 == 0:
+                    driver += 1
+                    process.kill()
+                    process.wait()
+        two = sorted_rows(out)
+        same = all(a.tobytes() == b.tobytes() for a, b in zip(one, two, strict=True))
+        print(
+            f"{done} workers killed, {driver} times encode too, in {rounds} runs and"
+            f" {time.perf_counter() - begun:.0f} s: {len(one[0])} images by one process,"
+            f" {len(two[0])} on the cluster, {len(np.unique(two[0]))} of them different; codes,"
+            f" outputs, categories: {'the same bits' if same else 'DIFFERENT'}",
+            flush=True,
+        )
+        out.unlink()
     cluster.shutdown()
-    one, two = (sorted_rows(folder / name) for name in ("one.h5", "two.h5"))
-    same = all(a.tobytes() == b.tobytes() for a, b in zip(one, two, strict=True))
-    print(
-        f"{done} workers killed, {driver} times encode too, in {seconds:.0f} s;"
-        f" {len(one[0])} images by one process, {len(two[0])} on the cluster,"
-        f" {len(np.unique(two[0]))} of them different; codes, outputs, categories: "
-        + ("the same bits" if same else "DIFFERENT")
-    )
 
 
 def sorted_rows(path: Path) -> list[np.ndarray]:

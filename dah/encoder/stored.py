@@ -1,6 +1,6 @@
 """Images in object storage: folders, archives and single images at ``s3://`` and the like.
 
-fsspec reads them, which comes with DVC; each kind of storage needs a package of its own (s3fs,
+fsspec reads them, which DVC brings; each kind of storage needs a package of its own (s3fs,
 gcsfs, adlfs). An archive is copied once, to a temporary file that goes when it has been read.
 """
 
@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import fsspec
 
 from dah.errors import UserError
 from dah.images.archives import Wanted, is_archive, member_names, read_members
@@ -82,7 +80,13 @@ def stored(address: str) -> Stored:
 def opened(address: str) -> tuple[Any, str]:
     """The file system of an address, and the path there; ``UserError`` where there is none."""
     try:
-        system, root = fsspec.core.url_to_fs(address)
+        from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise UserError(
+            f"{address}: needs fsspec, which is not installed: pip install fsspec"
+        ) from error
+    try:
+        system, root = url_to_fs(address)
     except (ImportError, ValueError) as error:
         raise UserError(f"{address}: cannot be opened: {_told(error)}") from error
     return system, root.rstrip("/")
