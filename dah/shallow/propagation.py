@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array, diags_array
 
-from dah.linalg import unit_rows
+from dah.linalg import rows_at_once, unit_rows
 
 POWER = 3  # of the cosines: near neighbours weigh more (Iscen et al., CVPR 2019)
-ROWS = 1024  # whose neighbours are looked for at a time
+ROWS = 1024  # whose neighbours are looked for at a time, at most
 LEFT = 1e-4  # of what is spread, after the last step
 
 
@@ -39,9 +39,9 @@ def nearest_others(Z: np.ndarray, neighbours: int) -> tuple[np.ndarray, np.ndarr
     """
     units = torch.from_numpy(unit_rows(Z).astype(np.float32))
     count = min(neighbours, len(units) - 1)
-    found = []
-    for first in range(0, len(units), ROWS):
-        block = units[first : first + ROWS] @ units.T
+    rows, found = rows_at_once(len(units), ROWS), []
+    for first in range(0, len(units), rows):
+        block = units[first : first + rows] @ units.T
         block.diagonal(first).fill_(-2.0)
         found.append(block.topk(count, dim=1))
     cosines, columns = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
