@@ -20,6 +20,7 @@ import numpy as np
 from binary_index import near_queries
 
 from dah.encoder.imagerows import Header
+from dah.search import kinds
 from dah.search.index import Found, ImageIndex, search, shard_path
 from dah.search.kinds import EFFORT, build, faiss, read, write
 
@@ -118,8 +119,11 @@ if __name__ == "__main__":
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 100])
     parser.add_argument("--efforts", type=int, nargs="+")
     parser.add_argument("--exact", type=Path)
+    parser.add_argument("--cells", type=int, help="of each ivf shard, instead of its own number")
     given = parser.parse_args()
     faiss().omp_set_num_threads(1)
+    if given.cells:
+        kinds.cells = lambda count: given.cells
     if given.what == "make":
         make(given.folder, given.kind, given.count, given.shard, given.seconds)
     else:

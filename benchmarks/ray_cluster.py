@@ -70,7 +70,7 @@ def images(path: Path, count: int, side: int) -> Path:
 
 def nodes(count: int, pinned: bool) -> Cluster:
     """Nodes of one core each, where `pinned` each on a core of its own."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     cluster, cores = Cluster(), sorted(os.sched_getaffinity(0))
     for number in range(count):
         if pinned:

@@ -37,7 +37,7 @@ def test_all_gpus_work_or_all_cores():
 def cluster():
     """Two nodes of one core each, as of two machines."""
     pytest.importorskip("ray", reason="ray is not installed: pip install -e '.[ray]'")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     from ray.cluster_utils import Cluster  # noqa: PLC0415 - an extra
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
