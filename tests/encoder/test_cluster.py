@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,5 +144,14 @@ def test_an_address_without_a_cluster_is_told():
     with (
         pytest.raises(UserError, match=r"^--ray nowhere: no cluster answers there"),
         connected("nowhere"),
+    ):
+        pass
+
+
+def test_without_ray_the_remedy_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with (
+        pytest.raises(UserError, match=r"not installed: pip install -e '\.\[ray\]'"),
+        connected(""),
     ):
         pass
