@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 LIST = ROOT / "constraints.txt"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 FIRST = "3.11.5"  # that mkdocs-material's extensions run on
-LEFT_OUT = ("bench",)  # peers in benchmarks
+LEFT_OUT = ("bench", "lancedb", "milvus", "ray")  # peers in benchmarks; what heavy.sh installs
 TORCH = ("torch", "torchvision")
 # A file that the index does not have, for Python 3.11 on Linux, which is taken where pip finds it.
 CPU = """\

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dah.encoder.imagecodes import read_codes_of
-from dah.search.kinds import EFFORT, build, faiss, read, write
+from dah.search.kinds import EFFORT, build, faiss, read, tune, write
 
 NEAREST = 10
 
@@ -70,7 +70,8 @@ def main() -> None:
             write(build(kind, codes), path)
             seconds = time.perf_counter() - start
             for effort in given.effort or [EFFORT[kind]]:
-                index = read(kind, path, effort)
+                index = read(kind, path, *codes.shape)
+                tune(kind, index, effort)
                 distances, found, ms = timed(index, far)
                 recall = ((distances <= exact[:, -1:]) & (found >= 0)).mean()
                 _, near_found, near_ms = timed(index, near)

@@ -9,6 +9,7 @@ DENSE_BELOW = 400
 GRAM_BELOW = 2000
 BLOCK = 16  # vectors that a product takes at a time: enough to be fast, and few beyond those wanted
 TOLERANCE = 1e-13
+CELLS = 2**26  # of a product of some rows with all: 512 MiB of float64
 NOISE = 1e-14  # of |A|: replaces a block that vanishes, is below the tolerance in any other
 
 
@@ -47,6 +48,14 @@ def as_matrix(X: np.ndarray, name: str) -> np.ndarray:
             f" the first in row {row}: leave such samples out"
         )
     return X.astype(float, copy=False)
+
+
+def rows_at_once(columns: int, most: int) -> int:
+    """How many rows of a product with so many columns are held at a time: `most`, within CELLS.
+
+    What compares all rows with each other is quadratic in time, and shall not be so in memory.
+    """
+    return max(1, min(most, CELLS // max(1, columns)))
 
 
 def unit_rows(X: np.ndarray) -> np.ndarray:

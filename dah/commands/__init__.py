@@ -22,7 +22,7 @@ NAMES = (
     "index",
     "search",
     "serve",
-    "pgvector",
+    "database",
 )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 MODEL = "an encoder's file, or a network that the pipeline trained: data/models/.../dah.pt"
 IMAGES = "folders, archives, images or glob patterns in quotes"
+ADDRESSES = "or addresses in a storage, s3://bucket/folder"
 PICTURES = "a folder or archive whose pictures are shown too; those that encode read here are"
 CODES = "what encode wrote"
 INDEX = "what index wrote"

@@ -6,10 +6,20 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dah.commands.arguments import DEVICE, DEVICES, ENGINE, ENGINES, IMAGES, MODEL
+from dah.commands.arguments import (
+    ADDRESSES,
+    DEVICE,
+    DEVICES,
+    ENGINE,
+    ENGINES,
+    IMAGES,
+    MODEL,
+)
+from dah.encoder.cluster import encode_on_cluster
 from dah.encoder.encoder import load_encoder, with_engine
-from dah.encoder.inputs import origins
+from dah.encoder.inputs import Origin, origins
 from dah.encoder.shards import alone, already_done, encode_rest, finish, header_of
+from dah.errors import UserError
 from dah.files.tables import SKIPPED, write_table
 from dah.images.contents import NO_IMAGE
 from dah.images.named import note, notes
@@ -19,7 +29,7 @@ from dah.printable import as_cell
 def arguments(command: ArgumentParser) -> None:
     """What it takes."""
     command.add_argument("model", type=Path, metavar="MODEL", help=MODEL)
-    command.add_argument("images", nargs="+", metavar="IMAGES", help=IMAGES)
+    command.add_argument("images", nargs="+", metavar="IMAGES", help=f"{IMAGES}; {ADDRESSES}")
     command.add_argument(
         "-o", "--out", type=Path, required=True, metavar="CODES.h5", help="a new file, or to go on"
     )
@@ -28,6 +38,10 @@ def arguments(command: ArgumentParser) -> None:
     command.add_argument(
         "--outputs", action="store_true",
         help="keep the real outputs too, by which search orders equally distant images",
+    )  # fmt: skip
+    command.add_argument(
+        "--ray", nargs="?", const="", metavar="ADDRESS",
+        help="all GPUs or cores of a cluster of Ray; without ADDRESS: of this machine's",
     )  # fmt: skip
 
 
@@ -38,6 +52,7 @@ def run(
     device: str,
     outputs: bool = False,
     engine: str = "auto",
+    ray: str | None = None,
 ) -> None:
     """Encode what is not in `out` yet; list what cannot be read in ``<out>.skipped.csv``.
 
@@ -45,34 +60,45 @@ def run(
     of several. Files that are no images are counted. With `outputs`, the real ones are kept too.
     """
     with alone(out):
-        _encode(model, images, out, device, outputs, engine)
+        _encode(model, images, out, device, outputs, engine, ray)
 
 
 def _encode(
-    model: Path, images: list[str], out: Path, device: str, outputs: bool, engine: str
+    model: Path,
+    images: list[str],
+    out: Path,
+    device: str,
+    outputs: bool,
+    engine: str,
+    ray: str | None,
 ) -> None:
     found = origins(images)
-    if not note(origin.path for origin in found):
+    if not note(origin.path for origin in found if isinstance(origin, Origin)):
         print(f"dah: {notes()}: cannot be written; serve will need --pictures", file=sys.stderr)
-    encoder = load_encoder(model, device, engine, 0)
+    if ray is not None and engine == "onnx":
+        raise UserError("a cluster computes by torch: leave out --engine onnx, or --ray")
+    device_here, engine = (device, engine) if ray is None else ("cpu", "torch")
+    encoder = load_encoder(model, device_here, engine, 0)
     header = header_of(encoder, model, outputs)
     done = already_done(out, header)
     known = sum(len(names) for names in done.values())
     missing = sum(
-        name not in done.get(str(origin.path), ()) for origin in found for name in origin.listed()
+        name not in done.get(origin.place, ()) for origin in found for name in origin.listed()
     )
     encoder = with_engine(encoder, model, engine, missing)
     if encoder.told:
         print(encoder.told)
     failures: list[tuple[str, str]] = []
     others = 0
+    given = encoder, found, out, header, done
+    coded = encode_rest(*given) if ray is None else encode_on_cluster(*given, ray, device)
     with tqdm(total=missing, desc="encode", unit="image") as bar:
-        for origin, batch in encode_rest(encoder, found, out, header, done):
+        for origin, batch in coded:
             for name, reason in batch.failures.items():
                 if reason == NO_IMAGE:
                     others += 1
                 else:
-                    place = str(origin.path / name) if len(found) > 1 else name
+                    place = f"{origin.place}/{name}" if len(found) > 1 else name
                     failures.append((as_cell(place), reason))
             bar.update(len(batch.names) + len(batch.failures))
     count = finish(out, header)

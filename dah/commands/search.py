@@ -96,9 +96,9 @@ def encode_queries(encoder: Encoder, arguments: list[str]) -> tuple[Encoded, lis
     for origin in origins(arguments):
         for batch in encoder.batches(origin.members()):
             batches.append(batch)
-            folders += [str(origin.path)] * len(batch.names)
+            folders += [origin.place] * len(batch.names)
             for name, reason in batch.failures.items():
-                print(f"dah: {printable(str(origin.path / name))}: {reason}", file=sys.stderr)
+                print(f"dah: {printable(f'{origin.place}/{name}')}: {reason}", file=sys.stderr)
     if not folders:
         raise UserError("no query is an image that can be read")
     encoded = Encoded(

@@ -128,12 +128,15 @@ class Encoder:
         """Which packed codes lie far from all source codes, so in no category, bool ``(n,)``."""
         return is_beyond(codes, self.parts.source_codes, self.parts.reach)
 
-    def batches(self, members: Iterable[tuple[str, bytes]]) -> Iterator[Encoded]:
+    def batches(
+        self, members: Iterable[tuple[str, bytes]], threads: int | None = None
+    ) -> Iterator[Encoded]:
         """Codes of image files ``(name, bytes)``, batch by batch, in their order.
 
-        The next batches are read and decoded on all cores while the network sees this one.
+        The next batches are read and decoded on all cores, or in so many `threads`, while the
+        network sees this one.
         """
-        decoded = decode_all(members, self.parts.size)
+        decoded = decode_all(members, self.parts.size, threads)
         for batch in ahead(_chunks(decoded, self.batch), BATCHES_AHEAD):
             yield self._encoded(batch)
 
@@ -151,9 +154,7 @@ class Encoder:
             return self._joined(("", self._encoded(batch)) for batch in prepared)
         found = origins([str(path) for path in given])
         return self._joined(
-            (str(origin.path), batch)
-            for origin in found
-            for batch in self.batches(origin.members())
+            (origin.place, batch) for origin in found for batch in self.batches(origin.members())
         )
 
     def _joined(self, parts: Iterable[tuple[str, Encoded]]) -> Encoded:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
+from dah.encoder.stored import Stored, is_address, stored
 from dah.errors import UserError
 from dah.images.archives import Wanted, is_archive, member_names, read_members
 from dah.images.folders import read_file
@@ -17,6 +18,11 @@ class Origin:
 
     path: Path
     names: tuple[str, ...] | None = None
+
+    @property
+    def place(self) -> str:
+        """Its path as a file of codes has it."""
+        return str(self.path)
 
     def members(self, wanted: Wanted = bool) -> Iterator[tuple[str, bytes]]:
         """``(name, bytes)`` of the images that `wanted` says yes to, as ``read_members``.
@@ -37,23 +43,30 @@ class Origin:
         return list(self.names)
 
 
-def origins(arguments: Sequence[str]) -> list[Origin]:
+Place = Origin | Stored
+
+
+def origins(arguments: Sequence[str]) -> list[Place]:
     """Where the named images are.
 
     Each argument is a folder, an archive, an image or a glob pattern (``**`` for any depth) that
-    matches some of these. Single images belong to their folder, in the order given, each once.
+    matches some of these, or the address of one of the first three in a storage, which comes after
+    all paths. Single images belong to their folder, in the order given, each once.
     Hidden files, and what systems leave behind, are taken where they are named and not where a
     pattern matches them. Raises ``UserError`` for what is not there, and for devices.
     """
     found: dict[Path, tuple[str, ...] | None] = {}
     for argument in arguments:
+        if is_address(argument):
+            continue
         for path in _matches(argument):
             if path.is_dir() or is_archive(path):
                 found[path.resolve()] = None
             elif found.setdefault(path.parent.resolve(), ()) is not None:
                 names = found[path.parent.resolve()]
                 found[path.parent.resolve()] = tuple(dict.fromkeys((*names, path.name)))
-    return [Origin(path, names) for path, names in found.items()]
+    local = [Origin(path, names) for path, names in found.items()]
+    return local + list(dict.fromkeys(stored(name) for name in arguments if is_address(name)))
 
 
 def _matches(argument: str) -> list[Path]:

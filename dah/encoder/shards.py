@@ -17,7 +17,7 @@ from dah.encoder.imagecodes import (
     read_rows,
     write_all,
 )
-from dah.encoder.inputs import Origin
+from dah.encoder.inputs import Place
 from dah.errors import UserError
 from dah.files.hdf5 import as_bytes
 from dah.files.locks import held
@@ -51,6 +51,11 @@ def shards_of(out: Path) -> list[Path]:
     """The shards of a file of codes, in the order of their numbers."""
     found = shard_folder(out).glob("*.h5")
     return sorted(path for path in found if path.stem.isdecimal())
+
+
+def next_number(out: Path) -> int:
+    """The number of the next shard."""
+    return 1 + max((int(path.stem) for path in shards_of(out)), default=-1)
 
 
 def pieces(out: Path) -> list[Path]:
@@ -108,16 +113,16 @@ def once(batches: Iterator[Rows], done: Done) -> Iterator[Rows]:
 
 
 def encode_rest(
-    encoder: Encoder, found: Sequence[Origin], out: Path, header: Header, done: Done
-) -> Iterator[tuple[Origin, Encoded]]:
+    encoder: Encoder, found: Sequence[Place], out: Path, header: Header, done: Done
+) -> Iterator[tuple[Place, Encoded]]:
     """Encode all images but those done, in shards beside `out`; yields each batch when it is made.
 
     An image that cannot be read is in no shard, so that another run tries it again.
     """
-    numbers = count(1 + max((int(path.stem) for path in shards_of(out)), default=-1))
+    numbers = count(next_number(out))
     waiting: list[Rows] = []
     for origin in found:
-        skipped = done.get(str(origin.path), set())
+        skipped = done.get(origin.place, set())
         members = origin.members(lambda name, skipped=skipped: name not in skipped)
         for batch in encoder.batches(members):
             if batch.names:
@@ -149,11 +154,11 @@ def finish(out: Path, header: Header) -> int:
     return number
 
 
-def rows_of(batch: Encoded, origin: Origin) -> Rows:
+def rows_of(batch: Encoded, origin: Place) -> Rows:
     """The rows of a batch: the most probable category of each image, the first of equal ones."""
     labels = batch.probabilities.argmax(axis=1)
     return Rows(
-        origins=[str(origin.path)] * len(batch.names),
+        origins=[origin.place] * len(batch.names),
         names=batch.names,
         codes=batch.codes,
         labels=labels.astype(np.int32),

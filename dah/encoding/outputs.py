@@ -8,7 +8,7 @@ from dah.deep.losses import category_log_probabilities
 from dah.encoding.calibration import mixture_temperature
 from dah.encoding.mixtures import partners
 from dah.files.artifacts import Codes
-from dah.linalg import centred, row_space
+from dah.linalg import centred, row_space, rows_at_once
 from dah.networks.heads import Network
 from dah.retrieval.codes import pack, unpack
 from dah.retrieval.reach import reach
@@ -30,7 +30,7 @@ def probabilities(
     source, labels = torch.from_numpy(us), torch.from_numpy(ys)
     blocks = [
         category_log_probabilities(block, source, labels, sharpness, categories).exp()
-        for block in torch.from_numpy(ut).split(QUERIES_AT_ONCE)
+        for block in torch.from_numpy(ut).split(rows_at_once(len(us), QUERIES_AT_ONCE))
     ]
     return torch.cat(blocks).numpy()
 

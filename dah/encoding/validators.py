@@ -8,6 +8,7 @@ import numpy as np
 
 from dah.compute.activations import Activations
 from dah.files.artifacts import Codes
+from dah.linalg import rows_at_once
 from dah.shallow.domains import domain_odds
 
 ROWS_AT_ONCE = 1024
@@ -48,8 +49,9 @@ def neighbourhood_density(p: np.ndarray) -> float:
     f = p.astype(np.float64)
     f /= np.linalg.norm(f, axis=1, keepdims=True)
     total = 0.0
-    for start in range(0, len(f), ROWS_AT_ONCE):
-        rows = np.arange(start, min(start + ROWS_AT_ONCE, len(f)))
+    step = rows_at_once(len(f), ROWS_AT_ONCE)
+    for start in range(0, len(f), step):
+        rows = np.arange(start, min(start + step, len(f)))
         score = f[rows] @ f.T / TEMPERATURE
         score[np.arange(len(rows)), rows] = -np.inf
         score -= score.max(axis=1, keepdims=True)
@@ -94,8 +96,9 @@ def left_out_log_probabilities(
     starts = np.concatenate([[0], counts.cumsum()[:-1]])
     u = u.astype(np.float64)
     log_p = np.empty((len(u), categories))
-    for start in range(0, len(u), ROWS_AT_ONCE):
-        rows = np.arange(start, min(start + ROWS_AT_ONCE, len(u)))
+    step = rows_at_once(len(u), ROWS_AT_ONCE)
+    for start in range(0, len(u), step):
+        rows = np.arange(start, min(start + step, len(u)))
         inner = sharpness / u.shape[1] * u[rows] @ u.T
         inner[np.arange(len(rows)), rows] = -np.inf
         log_p[rows] = np.logaddexp.reduceat(inner[:, order], starts, axis=1)

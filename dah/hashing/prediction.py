@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dah.linalg import rows_at_once
 from dah.retrieval.codes import check_codes
 from dah.retrieval.hamming import hamming_distances
 
@@ -29,8 +30,9 @@ def category_probabilities(
     counts = np.bincount(ys, minlength=categories)
     mean = np.eye(categories)[ys] / np.maximum(counts, 1)
     blocks = []
-    for start in range(0, len(target), QUERIES_AT_ONCE):
-        distances = hamming_distances(target[start : start + QUERIES_AT_ONCE], source)
+    step = rows_at_once(len(source), QUERIES_AT_ONCE)
+    for start in range(0, len(target), step):
+        distances = hamming_distances(target[start : start + step], source)
         nearer = distances.min(axis=1, keepdims=True) - distances  # the largest exponent is 0
         blocks.append(np.exp(2 * sharpness / bits * nearer) @ mean)
     p = np.concatenate(blocks)

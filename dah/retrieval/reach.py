@@ -6,6 +6,7 @@ from dah.retrieval.hamming import hamming_distances
 
 SHARE = 0.99
 QUERIES_AT_ONCE = 1024
+PAIRS_AT_ONCE = 2**26  # whose distances are held, at most
 MOST = 10_000  # source images that are looked at, evenly chosen
 NONE = "none of them"  # the category of an image out of reach
 
@@ -15,8 +16,9 @@ def nearest_distances(codes: np.ndarray, source: np.ndarray) -> np.ndarray:
 
     Packed uint8 ``(n, bytes)`` and ``(n_s, bytes)``.
     """
-    blocks = range(0, len(codes), QUERIES_AT_ONCE)
-    found = [hamming_distances(codes[i : i + QUERIES_AT_ONCE], source).min(axis=1) for i in blocks]
+    step = _queries_at_once(source)
+    blocks = range(0, len(codes), step)
+    found = [hamming_distances(codes[i : i + step], source).min(axis=1) for i in blocks]
     return np.concatenate([*found, np.empty(0, np.int32)])
 
 
@@ -41,12 +43,17 @@ def reach(source: np.ndarray, bits: int) -> int:
         return bits
     nearest = []
     rows = np.unique(np.linspace(0, len(source) - 1, min(MOST, len(source))).astype(int))
-    for start in range(0, len(rows), QUERIES_AT_ONCE):
-        block = rows[start : start + QUERIES_AT_ONCE]
+    step = _queries_at_once(source)
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
         distances = hamming_distances(source[block], source)
         distances[np.arange(len(block)), block] = bits + 1
         nearest.append(distances.min(axis=1))
     return int(np.quantile(np.concatenate(nearest), SHARE, method="inverted_cdf"))
+
+
+def _queries_at_once(source: np.ndarray) -> int:
+    return max(1, min(QUERIES_AT_ONCE, PAIRS_AT_ONCE // max(1, len(source))))
 
 
 def named(category: str, far: bool) -> str:

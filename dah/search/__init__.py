@@ -5,6 +5,7 @@ from dah.exports import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
+        "databases": ["load"],
         "folders": ["State", "state_of"],
         "index": [
             "ImageIndex",
@@ -15,7 +16,6 @@ __getattr__, __dir__, __all__ = lazily(
             "search",
         ],
         "kinds": ["faiss"],
-        "pgvector": ["load"],
         "results": ["json_lines", "results", "table"],
         "sheet": ["contact_sheet"],
     },

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dah.encoder.imagecodes import read_header, read_rows
+from dah.encoder.imagecodes import read_header
 from dah.errors import UserError
+from dah.search.tablerows import blocks
 
+SEARCH = "ORDER BY code <~> B'0101...' LIMIT 10"
 OLDEST = (0, 7)  # the first pgvector with bit strings
 TYPES = {
     "id": "bigint",
@@ -19,9 +21,9 @@ TYPES = {
     "code": "bit",
 }
 ADDRESS = (
-    "--url is no address of a database; expected postgresql://user@host:port/database, in which"
-    " special characters of a password are written as %40 for @ and the like; better leave it out"
-    " and set PGPASSWORD or write it into ~/.pgpass"
+    "--to is no address of a database; expected lancedb:FOLDER, milvus:http://host:port or"
+    " postgresql://user@host:port/database, in which special characters of a password are written"
+    " as %40 for @ and the like; better leave it out and set PGPASSWORD or write it into ~/.pgpass"
 )
 
 
@@ -117,11 +119,10 @@ def drop_own(connection: Any, table: str) -> None:
 
 def table_rows(path: Path) -> Iterator[tuple[str, str, str, float, str]]:
     """The columns after id of each image of a file of codes, in its order."""
-    header = read_header(path)
-    for rows in read_rows(path):
-        categories = [header.categories[label] for label in rows.labels]
-        columns = rows.origins, rows.names, categories, rows.probabilities.tolist()
-        yield from zip(*columns, bit_strings(rows.codes, header.bits), strict=True)
+    bits = read_header(path).bits
+    for block in blocks(path):
+        last = block.probabilities.tolist(), bit_strings(block.codes, bits)
+        yield from zip(*block[1:4], *last, strict=True)
 
 
 def check_extension(connection: Any) -> None:

@@ -198,7 +198,7 @@ def test_a_search_needs_the_model_that_encoded(tmp_path, call, refused):
 
 
 @pytest.mark.parametrize(
-    ("command", "modules"), [("index", "faiss"), ("serve", "fastapi"), ("pgvector", "psycopg")]
+    ("command", "modules"), [("index", "faiss"), ("serve", "fastapi"), ("database", "psycopg")]
 )
 def test_without_the_extra_the_remedy_is_told(tmp_path, refused, monkeypatch, command, modules):
     """One line with the command that installs what is missing."""
@@ -207,7 +207,7 @@ def test_without_the_extra_the_remedy_is_told(tmp_path, refused, monkeypatch, co
     given = {
         "index": ["c.h5", "-o", "i"],
         "serve": ["e.pt", "i"],
-        "pgvector": ["c.h5", "--url", "postgresql:///"],
+        "database": ["c.h5", "--to", "postgresql:///"],
     }
     said = refused(command, *given[command])
     assert "is not installed: pip install" in said

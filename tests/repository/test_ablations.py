@@ -14,7 +14,8 @@ from dah.experiments.runs import flat
 
 ROOT = Path(__file__).parents[2]
 BENCHMARK = ROOT / "experiments" / "benchmark.sh"
-FILES = sorted({*(ROOT / "experiments").glob("*.sh")} - {BENCHMARK})
+SLURM = ROOT / "experiments" / "slurm.sh"
+FILES = sorted({*(ROOT / "experiments").glob("*.sh")} - {BENCHMARK, SLURM})
 
 
 def changes(path):

@@ -175,7 +175,7 @@ SECRET = "Tr0ub4dor"
 def test_no_message_has_the_password(tmp_path, address):
     """Whatever is wrong with the address, also where a sign in the password breaks it."""
     path = write(tmp_path / "c.h5", codes_of(3))
-    with pytest.raises(UserError, match=r"cannot be written: |--url is no address") as told:
+    with pytest.raises(UserError, match=r"cannot be written: |--to is no address") as told:
         load(path, address, "t")
     assert SECRET not in str(told.value)
     assert "\n" not in str(told.value)

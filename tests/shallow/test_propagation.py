@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
+from dah.shallow import propagation
 from dah.shallow.propagation import balanced, nearest_others, neighbour_graph, propagated
 
 
@@ -84,3 +85,38 @@ def test_what_is_left_to_spread_is_below_a_ten_thousandth(alpha):
     exact = (1 - alpha) / (1 + alpha)
     found = propagated(csr_array([[-1.0]]), np.ones((1, 1)), alpha)
     assert abs(found - exact) <= 1e-4 * (1 - exact)
+
+
+def clustered(n=1500, clusters=30, d=8):
+    """Samples around common centres."""
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((clusters, d))[np.arange(n) % clusters] + 0.2 * rng.standard_normal(
+        (n, d)
+    )
+
+
+def test_neighbours_in_cells_are_almost_those_among_all(monkeypatch):
+    """Of clustered samples; each cosine is that of its row, the nearest first, never itself."""
+    Z = clustered()
+    exact, _ = nearest_others(Z, 10)
+    monkeypatch.setattr(propagation, "EXACT", 100)
+    cosines, columns = nearest_others(Z, 10)
+    units = Z / np.linalg.norm(Z, axis=1, keepdims=True)
+    assert_allclose(cosines, np.einsum("id,ijd->ij", units, units[columns]), atol=1e-5)
+    assert (np.diff(cosines, axis=1) <= 0).all()
+    assert not (columns == np.arange(len(Z))[:, None]).any()
+    assert (cosines >= exact[:, -1:] - 1e-6).mean() > 0.95
+
+
+@pytest.mark.parametrize("neighbours", [1, 60, 200])
+def test_all_cells_together_are_all_samples(monkeypatch, neighbours):
+    """Where every cell is looked through, or more others are asked for than a few cells have."""
+    Z = np.concatenate([clustered(150), np.zeros((2, 8))])
+    exact = nearest_others(Z, neighbours)
+    monkeypatch.setattr(propagation, "EXACT", 100)
+    monkeypatch.setattr(propagation, "PROBED", 1000 if neighbours == 1 else 1)
+    cosines, columns = nearest_others(Z, neighbours)
+    assert cosines.shape == exact[0].shape
+    assert all(len(set(row)) == cosines.shape[1] for row in columns.tolist())
+    if neighbours != 60:
+        assert_allclose(cosines, exact[0], atol=1e-5)
