@@ -20,6 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from dah.errors import UserError
+from dah.networks.heads import Outputs
 
 STORE = "DAH_STORE"  # a file by which the processes of one machine meet, in place of a port
 _GONE = re.compile(r"gloo/transport/.*(closed|reset) by peer|gloo/transport/.*Broken pipe")
@@ -113,6 +114,21 @@ def gather(x: Tensor, rows: int) -> Tensor:
     sum over processes where all of them differentiate the same function of the whole.
     """
     return _Gather.apply(x, rows) if distributed.is_initialized() else x
+
+
+def exchanged(outputs: Outputs, batch: int) -> Outputs:
+    """The outputs of all `batch` images from this process's share of them, in one exchange.
+
+    At least float32, so that the losses do not see the digits that bfloat16 lacks.
+    """
+    parts = [
+        x.to(torch.promote_types(x.dtype, torch.float32)) for x in (*outputs.layers, outputs.u)
+    ]
+    if processes() > 1:
+        widths = [part.shape[1] for part in parts]
+        parts = gather(torch.cat(parts, dim=1), batch).split(widths, dim=1)
+    *layers, u = parts
+    return Outputs(tuple(layers), u)
 
 
 class _Gather(torch.autograd.Function):

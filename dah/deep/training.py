@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from dah.compute.activations import activations
+from dah.compute.activations import BATCH, activations
 from dah.compute.augment import View, plain_view
 from dah.compute.devices import compiled
-from dah.compute.distributed import gather, own_share, processes, shared_over_processes
+from dah.compute.distributed import exchanged, own_share, shared_over_processes
 from dah.deep import methods
 from dah.deep.batches import SourceBatches, target_batches
 from dah.deep.labelling import Labelling, label
@@ -22,7 +22,7 @@ from dah.deep.resuming import fingerprint, keeping
 from dah.errors import UserError
 from dah.names import DEEP
 from dah.networks.adversary import Critic
-from dah.networks.heads import Outputs
+from dah.networks.heads import Upper
 from dah.params import Dah, PseudoLabels, Softmax, Train
 
 
@@ -62,6 +62,7 @@ class Training:
         self.view, self.method, self.options, self.seed = view, method, options, seed
         self.dah, self.softmax, self.pseudo_labels = dah, softmax, pseudo_labels
         self.labelling: Labelling | None = None
+        self.labels_stay = options.finetune == "head"
         device = source.device
         self.categories = len(labels.unique())
         self.size = self.categories * dah.samples_per_class
@@ -135,12 +136,12 @@ class Training:
         From fc7 of all images as the network sees them now, or from the activations of a frozen
         trunk: those do not change, and one labelling does.
         """
-        options, frozen = self.pseudo_labels, self.options.finetune == "head"
+        options = self.pseudo_labels
         since = len(self.history) - options.warm_up
-        if since < 0 or since % options.every or (frozen and self.labelling):
+        if since < 0 or since % options.every or (self.labels_stay and self.labelling):
             return
         sides = self.source, self.target
-        if frozen:
+        if self.options.finetune == "head":
             features = [side.cpu().numpy() for side in sides]
         else:
             view = plain_view(self.options.finetune, getattr(self.network, "input_size", 0))
@@ -192,10 +193,13 @@ class Training:
 def fit(training: Training, checkpoint: Path | None = None) -> Iterator[dict[str, float]]:
     """Go through all epochs; after each, yield the mean of every term of the objective.
 
-    With a file `checkpoint`, epochs are kept in it, and where it has some of this very training,
+    Where blocks of a trunk learn, the head does alone first, for ``head_epochs``; those are not
+    yielded. With a file `checkpoint`, epochs are kept in it, and where it has some of this very training,
     they are yielded from it and the training goes on after them, to the same bits. Raises
     ``UserError`` when a loss is not finite, before it reaches a file.
     """
+    if isinstance(training.network, Upper) and training.options.head_epochs:
+        train_head_first(training)
     with keeping(training, checkpoint) as keep:
         yield from list(training.history)
         while len(training.history) < training.options.epochs:
@@ -204,19 +208,30 @@ def fit(training: Training, checkpoint: Path | None = None) -> Iterator[dict[str
             yield record
 
 
-def exchanged(outputs: Outputs, batch: int) -> Outputs:
-    """The outputs of all `batch` images from this process's share of them, in one exchange.
+def train_head_first(training: Training) -> None:
+    """Train the head of an ``Upper`` alone, on what its trunk makes of the centres.
 
-    At least float32, so that the losses do not see the digits that bfloat16 lacks.
+    Gradients through a head that knows nothing yet would spoil what the trunk knows (Kumar et al.,
+    *Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution*, ICLR 2022).
+    The labels of a target that the trunk as it came gives stay.
     """
-    parts = [
-        x.to(torch.promote_types(x.dtype, torch.float32)) for x in (*outputs.layers, outputs.u)
-    ]
-    if processes() > 1:
-        widths = [part.shape[1] for part in parts]
-        parts = gather(torch.cat(parts, dim=1), batch).split(widths, dim=1)
-    *layers, u = parts
-    return Outputs(tuple(layers), u)
+    network, given = training.network, training.options
+    options = replace(given, finetune="head", epochs=given.head_epochs)
+    view = plain_view(given.finetune, 0)
+    sides = training.source, training.target
+    with torch.no_grad():
+        network.eval()
+        source, target = (
+            torch.cat([network.trunk(view(rows))[-1] for rows in side.split(BATCH)])
+            for side in sides
+        )
+    weights = training.dah, training.softmax, options, training.seed, training.pseudo_labels
+    data = source, training.labels, target
+    head = Training(network.head, *data, lambda rows, *_: rows, training.method, *weights)
+    while len(head.history) < options.epochs:
+        head.epoch()
+    training.labelling, training.labels_stay = head.labelling, True
+    network.train()
 
 
 def check_finite(names: Sequence[str], values: Tensor, done: int) -> None:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from dah.networks.cuts import cut
 
@@ -80,6 +81,21 @@ class Blocks(nn.Module):
         return Outputs((*activations, *layers), u)
 
 
+class Upper(Blocks):
+    """A head on the upper part of a trunk, whose batch norms keep the moments that they came with.
+
+    So do those below, in whose light they learnt; a batch's own, half of either domain, are not
+    those that an image is encoded by. Their factors and offsets learn.
+    """
+
+    def train(self, mode: bool = True) -> "Upper":
+        super().train(mode)
+        for module in self.trunk.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
+        return self
+
+
 class Network(Blocks):
     """A head on a whole trunk.
 
@@ -106,7 +122,7 @@ class Network(Blocks):
         """
         if finetune == "head":
             return self.head
-        return self if finetune == "all" else Blocks(cut(self.trunk, finetune).upper, self.head)
+        return self if finetune == "all" else Upper(cut(self.trunk, finetune).upper, self.head)
 
 
 def build_network(

@@ -109,6 +109,7 @@ class Train:
     finetune: Finetune
     views: Annotated[Whole, Field(ge=1, le=64)]
     views_gib: Positive
+    head_epochs: Annotated[Whole, Field(ge=0)]
     bottleneck: Annotated[Whole, Field(ge=1, le=65536)]
     trunk_factor: Share
     momentum: Annotated[Number, Field(ge=0, le=0.999)]

@@ -18,6 +18,7 @@ from dah.compute.activations import activations
 from dah.compute.augment import as_float, augment
 from dah.compute.distributed import (
     SharedBatchNorm,
+    exchanged,
     gather,
     is_first,
     own_share,
@@ -29,7 +30,7 @@ from dah.compute.distributed import (
 )
 from dah.deep import methods
 from dah.deep.methods import Batch
-from dah.deep.training import Training, exchanged, fit
+from dah.deep.training import Training, fit
 from dah.errors import UserError
 from dah.networks.heads import Network
 

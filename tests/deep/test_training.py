@@ -12,19 +12,20 @@ from torch.nn.functional import softplus
 from torch.testing import assert_close
 
 from dah import params
-from dah.compute.augment import as_float, augment, centre_crop, colour_deviation
+from dah.compute.augment import as_float, augment, centre_crop, colour_deviation, drawn_views
 from dah.compute.devices import choose_device, use_precision
+from dah.compute.distributed import exchanged
 from dah.deep import losses, methods
 from dah.deep.batches import SourceBatches, target_batches
 from dah.deep.methods import Batch, multi_layer_mmd
 from dah.deep.mmd import MK_MMD
 from dah.deep.optimiser import learning_rate, optimiser
-from dah.deep.training import Training, check_finite, exchanged, fit
+from dah.deep.training import Training, check_finite, fit, train_head_first
 from dah.errors import UserError
 from dah.names import DEEP
 from dah.networks.adversary import Critic, reversal_weight
 from dah.networks.build import build_trunk
-from dah.networks.heads import Head, Network, Outputs
+from dah.networks.heads import Head, Network, Outputs, build_network
 
 DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
 
@@ -375,6 +376,38 @@ def test_a_frozen_trunk_keeps_its_weights():
     network, _ = small_fit(trunk_factor=0.0)
     for name, value in network.trunk.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+def test_a_head_learns_alone_before_blocks_do():
+    """It is one trained on the trunk's activations of the centres; then the blocks move too."""
+    draw = torch.Generator().manual_seed(0)
+    views = torch.rand(30, 2, 256, generator=draw).half()
+    labels, target = torch.arange(30) % 2, views[:20] / 2
+    options = replace(DEFAULT.train, epochs=2, finetune=1, head_epochs=3)
+    settings = "dah-p", DEFAULT.dah, DEFAULT.softmax
+    built = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        built.append(build_network(build_trunk("lenet"), 8, 0, 1))
+    network, twin = built
+    learner, blocks = network.learner(1), twin.learner(1).eval()
+    labelled = replace(DEFAULT.pseudo_labels, warm_up=0, dim=2, neighbours=3)
+    data = views, labels, target
+    training = Training(learner, *data, drawn_views, *settings, options, 0, labelled)
+    train_head_first(training)
+    with torch.no_grad():
+        fc7 = [blocks.trunk(side[:, 0].float())[-1] for side in (views, target)]
+    frozen = replace(options, epochs=3, finetune="head")
+    data = fc7[0], labels, fc7[1]
+    alone = Training(twin.head, *data, lambda x, *_: x, *settings, frozen, 0, labelled)
+    list(fit(alone))
+    for name, value in network.state_dict().items():
+        assert_close(value, twin.state_dict()[name], rtol=1e-5, atol=1e-6)
+    assert_close(training.labelling, alone.labelling)
+    before = network.trunk.state_dict()["fc7.0.weight"].clone()
+    assert len(list(fit(training))) == 2
+    assert not torch.equal(network.trunk.state_dict()["fc7.0.weight"], before)
+    assert_close(training.labelling, alone.labelling)
 
 
 def test_a_limited_gradient_makes_short_steps():

@@ -64,17 +64,26 @@ def test_every_weight_is_in_one_part():
     learner.train()(x).u.square().sum().backward()
     torch.optim.SGD(learner.parameters(), 0.1).step()
     learnt = ("trunk.model.layer3.1", "trunk.model.layer4", "head")
-    for name, value in network.state_dict().items():
+    for name, value in network.named_parameters():
         if "bias" not in name:  # the gradient of one before a batch norm is zero
             assert torch.equal(value, before[name]) != name.startswith(learnt), name
 
 
-def test_norms_below_a_cut_keep_their_statistics():
-    """Training the learner puts none of them into training mode."""
+def test_norms_of_a_trunk_that_is_cut_keep_their_moments():
+    """Below the cut and above it, while the head's own norm and the factors above it learn."""
     network = build_network(built("mobilenet_v2").eval(), 8, 16, 1)
-    network.learner(1).train()
-    norms = (named for named in network.trunk.named_modules() if "BatchNorm" in str(type(named[1])))
-    assert [name for name, layer in norms if layer.training] == ["model.features.18.1"]
+    learner = network.learner(1).train()
+    norms = [(n, m) for n, m in network.named_modules() if "BatchNorm" in type(m).__name__]
+    assert [name for name, layer in norms if layer.training] == ["head.norm"]
+    before = {name: layer.running_mean.clone() for name, layer in norms}
+    with torch.no_grad():
+        x = cut(network.trunk, 1).lower(images_for(network.trunk))
+    learner(x).u.square().sum().backward()
+    moved = [name for name, layer in norms if not torch.equal(layer.running_mean, before[name])]
+    assert moved == ["head.norm"]
+    assert [name for name, layer in norms if layer.weight.grad is not None] == [
+        "trunk.model.features.18.1", "head.norm",
+    ]  # fmt: skip
 
 
 def test_what_learns_is_what_mmd_acts_on():
