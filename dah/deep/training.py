@@ -194,8 +194,8 @@ def fit(training: Training, checkpoint: Path | None = None) -> Iterator[dict[str
     """Go through all epochs; after each, yield the mean of every term of the objective.
 
     Where blocks of a trunk learn, the head does alone first, for ``head_epochs``; those are not
-    yielded. With a file `checkpoint`, epochs are kept in it, and where it has some of this very training,
-    they are yielded from it and the training goes on after them, to the same bits. Raises
+    yielded. With a file `checkpoint`, epochs are kept in it, and where it has some of this very
+    training, they are yielded from it and the training goes on after them, to the same bits. Raises
     ``UserError`` when a loss is not finite, before it reaches a file.
     """
     if isinstance(training.network, Upper) and training.options.head_epochs:
