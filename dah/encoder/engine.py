@@ -13,7 +13,7 @@ from dah.encoder.file import EncoderParts
 from dah.errors import UserError
 
 SAMPLE = 4  # images that engines are compared on
-WORTH = 20.0  # seconds of torch's work, more than half of which a graph saves: it takes 5 to make
+WORTH = 60.0  # seconds of torch's work, a fifth of which a graph saves; to make it takes 4 to 9
 SLIGHT = 2e-3  # seconds of torch's work on one image, below which a graph gains nothing (LeNet's)
 QUICK = 0.5  # the same for a graph that is there: to load and check it takes 0.2
 
