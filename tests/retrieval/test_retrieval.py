@@ -432,3 +432,11 @@ def test_what_does_not_fit_is_refused_with_both_numbers():
         mean_average_precision(qc, ql, dc, dl, k=0)
     with pytest.raises(ValueError, match="radius must be at least 0, found -1"):
         precision_within_radius(histograms(qc, ql, dc, dl), radius=-1)
+
+
+def test_without_a_length_each_byte_counts_eight_bits():
+    """A distance for each of their bits, and for none: opposite codes reach the last."""
+    codes, labels = np.array([[0], [255]], np.uint8), np.array([0, 1])
+    found = histograms(codes[:1], labels[:1], codes, labels)
+    assert_array_equal(found.total, [[1, 0, 0, 0, 0, 0, 0, 0, 1]])
+    assert_array_equal(found.relevant, [[1, 0, 0, 0, 0, 0, 0, 0, 0]])
