@@ -72,15 +72,16 @@ dah encode encoder.pt hand.tar -o hand.h5
 dah index hand.h5 -o hand.index
 mkdir queries
 tar --extract --file hand.tar --directory queries
-query=$(find queries -type f | sort | head -1)
+query=$(find queries -type f | sort | sed -n 1p) # which reads to the end, so that no pipe breaks
 dah search hand.index "$query" -k 3 | tee found.txt
 test "$(wc -l < found.txt)" = 4
 cut -f 4 found.txt | sed -n 2p | grep -qx 0 # an image finds itself, or its like
 dah serve encoder.pt hand.index --port 0 > served.txt 2>&1 &
 page=$!
 for _ in $(seq 240); do
-    address=$(grep -o 'http://[0-9.:]*' served.txt | head -1) && break
+    address=$(grep -o -m 1 'http://[0-9.:]*' served.txt) && break
     sleep 0.5
 done
-curl --silent --fail --max-time 60 "$address" | grep -q '<html'
+curl --silent --fail --max-time 60 --output page.html "$address"
+grep -q '<html' page.html
 say "the page answers at its address; encoder, codes, index, search are right"
