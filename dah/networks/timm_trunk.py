@@ -27,7 +27,7 @@ class TimmTrunk(nn.Module):
         timm = _timm()
         known = name.removeprefix(PREFIX)
         try:
-            self.model = timm.create_model(known, num_classes=0)
+            self.model = _built(timm, known)
         except RuntimeError as error:
             if not timm.is_model(known):
                 raise UserError(_unknown(timm, known)) from error
@@ -61,6 +61,17 @@ def published(name: str) -> dict[str, Tensor]:
             f"the pretrained weights of {name} cannot be had from timm's hub: {reason}; get them"
             " elsewhere (.safetensors or torch's state_dict) and set backbone.weights to the file"
         ) from error
+
+
+def _built(timm: ModuleType, name: str) -> nn.Module:
+    """A model without its classifier; one that takes squares of any size takes its own alone.
+
+    So its layers can be followed (``dah.networks.cuts``), and its outputs are the same.
+    """
+    model = timm.create_model(name, num_classes=0)
+    if getattr(model, "dynamic_img_size", False):
+        model = timm.create_model(name, num_classes=0, dynamic_img_size=False)
+    return model
 
 
 def _timm() -> ModuleType:

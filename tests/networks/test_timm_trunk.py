@@ -48,6 +48,21 @@ def test_the_features_are_those_of_the_whole_model(tmp_path, name):
     assert features.shape == (2, *trunk.widths)
 
 
+def test_a_model_for_squares_of_any_size_is_cut_too():
+    """Built for its own size it has the same outputs, and layers that can be followed (DINOv3's)."""
+    whole = timm.create_model("test_vit", num_classes=0).eval()
+    assert whole.dynamic_img_size
+    trunk = build_trunk("timm/test_vit").eval()
+    trunk.model.load_state_dict(whole.state_dict())
+    images = images_for(trunk)
+    parts_of = cut(trunk, 2)
+    with torch.inference_mode():
+        expected = whole((images - trunk.mean) / trunk.deviation)
+        assert_close(trunk(images), (expected,))
+        assert_close(parts_of.upper(parts_of.lower(images)), (expected,))
+    assert parts_of.name == "blocks.4"
+
+
 def test_safetensors_are_read(tmp_path):
     """The same weights; a file that is none is refused in a line."""
     from safetensors.torch import save_file  # noqa: PLC0415 - comes with timm
