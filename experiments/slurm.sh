@@ -23,17 +23,24 @@ if [ -z "${SLURM_ARRAY_TASK_ID:-}" ]; then
         git show "$queued:params.yaml" > "$sweep/$count.yaml"
         count=$((count + 1))
     done
+    if [ $count = 0 ]; then
+        echo "slurm.sh: the sweep put nothing into DVC's queue" >&2
+        exit 1
+    fi
+    dvc cache dir > "$sweep/cache"
+    DAH_SWEEP=$sweep sbatch --export=ALL --array="0-$((count - 1))" "$@" "$0"
     dvc queue remove --queued
-    DAH_SWEEP=$sweep exec sbatch --export=ALL --array="0-$((count - 1))" "$@" "$0"
+    exit
 fi
 
 clone=$(mktemp -d)
 trap 'rm -rf "$clone"' EXIT
+trap 'exit 1' TERM INT # a time limit too ends by EXIT
 name=$(basename "$DAH_SWEEP" | tr . -)-$SLURM_ARRAY_TASK_ID
 git clone --quiet "$SLURM_SUBMIT_DIR" "$clone/dah"
 cd "$clone/dah"
 git checkout --quiet --detach "$(cat "$DAH_SWEEP/commit")"
-dvc cache dir --local "$SLURM_SUBMIT_DIR/.dvc/cache"
+dvc cache dir --local "$(cat "$DAH_SWEEP/cache")"
 cp "$DAH_SWEEP/$SLURM_ARRAY_TASK_ID.yaml" params.yaml
 dvc exp run --name "$name"
 dvc exp push --no-cache origin "$name"

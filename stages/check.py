@@ -1,6 +1,7 @@
 """Refuse mistakes in the parameters before any work starts, and clear what other runs left."""
 
 from argparse import Namespace
+from importlib.util import find_spec
 from pathlib import Path
 
 from dah.compute.devices import choose_device, use_precision, use_threads
@@ -27,6 +28,8 @@ from dah.project.root import METRICS
 from dah.project.storage import Storage
 from stages.command import COST, run
 
+GRAPHS = "onnx", "onnxscript", "onnxruntime"  # what backbone.engine: onnx takes
+
 
 def exists(path: str) -> bool:
     """Whether there is a file or folder of that name."""
@@ -52,7 +55,13 @@ def main(params: Params, given: Namespace) -> None:
     check_domains(params.dataset.name, params.domains)
     if path is not None and not exists(path):
         raise UserError(f"dataset.path: there is no {path[:200]!r}; set it to an archive or folder")
-    choose_device(params.train.device)
+    device = choose_device(params.train.device)
+    lacking = [name for name in GRAPHS if find_spec(name) is None]
+    if params.backbone.engine == "onnx" and device.type == "cpu" and lacking:
+        raise UserError(
+            f"backbone.engine: onnx needs {', '.join(lacking)}, not installed here: pip install"
+            " 'dah[onnx]', or set it to torch"
+        )
     if params.backbone.weights != "train":
         check_source(params.backbone.name, params.backbone.weights)
     with shapes_alone():

@@ -36,11 +36,14 @@ def run(main: Callable[[Params, Namespace], None], *arguments: str) -> None:
     stage = os.environ.get("DVC_STAGE")
     try:
         options = params.load(PARAMS)
-        if stage is None:
+        place = os.environ.get("RANK")  # among processes that share a stage
+        if stage is None or place not in {None, "0"}:
             main(options, given)
             return
         run_of = this_run()
-        print(told(stage, stages_of(options), ended(run_of), seconds_before(COST)), flush=True)
+        if place is None:
+            done, before = ended(run_of), seconds_before(COST)
+            print(told(stage, stages_of(options), done, before), flush=True)
         main(options, given)
         seconds = time.perf_counter() - start
         record_cost(COST, stage, seconds)

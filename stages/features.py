@@ -11,7 +11,7 @@ from tqdm import tqdm
 from dah.compute.augment import centre_crop
 from dah.compute.devices import choose_device, use_precision, use_threads
 from dah.compute.distributed import gather, is_first, own_share
-from dah.compute.graphs import check, trunk_looking
+from dah.compute.graphs import trunk_looking
 from dah.compute.inference import batch_size, settled
 from dah.compute.views import stored_views
 from dah.files.artifacts import read_images, write_features
@@ -35,8 +35,9 @@ def fc7_by(
 
     if engine == "torch" or device.type != "cpu":
         return by_torch
-    found = trunk_looking(trunk, images.shape[1])
-    check(found, lambda squares: by_torch(torch.from_numpy(squares)).numpy(), images[:SAMPLE])
+    found = trunk_looking(
+        trunk, lambda squares: by_torch(torch.from_numpy(squares)).numpy(), images[:SAMPLE]
+    )
     return lambda batch: torch.from_numpy(found(batch.numpy()))
 
 

@@ -41,7 +41,8 @@ def arguments(command: ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument(
         "--ray", nargs="?", const="", metavar="ADDRESS",
-        help="all GPUs or cores of a cluster of Ray; without ADDRESS: of this machine's",
+        help="all GPUs or cores of a cluster of Ray; without ADDRESS: of this machine's"
+        " (then last, since it takes the word that follows)",
     )  # fmt: skip
 
 

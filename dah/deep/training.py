@@ -194,9 +194,9 @@ def fit(training: Training, checkpoint: Path | None = None) -> Iterator[dict[str
     """Go through all epochs; after each, yield the mean of every term of the objective.
 
     Where blocks of a trunk learn, the head does alone first, for ``head_epochs``; those are not
-    yielded. With a file `checkpoint`, epochs are kept in it, and where it has some of this very
-    training, they are yielded from it and the training goes on after them, to the same bits. Raises
-    ``UserError`` when a loss is not finite, before it reaches a file.
+    yielded nor kept. With a file `checkpoint`, epochs are kept in it, and where it has some of this
+    very training, they are yielded from it and the training goes on after them, to the same bits.
+    Raises ``UserError`` when a loss is not finite, before it reaches a file.
     """
     if isinstance(training.network, Upper) and training.options.head_epochs:
         train_head_first(training)
@@ -213,7 +213,7 @@ def train_head_first(training: Training) -> None:
 
     Gradients through a head that knows nothing yet would spoil what the trunk knows (Kumar et al.,
     *Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution*, ICLR 2022).
-    The labels of a target that the trunk as it came gives stay.
+    Labels of the target, where the head has had some, stay those that the trunk as it came gives.
     """
     network, given = training.network, training.options
     options = replace(given, finetune="head", epochs=given.head_epochs)
@@ -230,7 +230,8 @@ def train_head_first(training: Training) -> None:
     head = Training(network.head, *data, lambda rows, *_: rows, training.method, *weights)
     while len(head.history) < options.epochs:
         head.epoch()
-    training.labelling, training.labels_stay = head.labelling, True
+    training.labelling = head.labelling
+    training.labels_stay = head.labelling is not None
     network.train()
 
 

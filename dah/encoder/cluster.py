@@ -69,7 +69,7 @@ def ray() -> Any:
         import ray as module  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise UserError(
-            "--ray needs Ray, which is not installed: pip install -e '.[ray]', the same on each"
+            "--ray needs Ray, which is not installed: pip install 'dah[ray]', the same on each"
             " machine of the cluster"
         ) from error
     return module
@@ -176,7 +176,7 @@ def _all_made(
         worker, part = running.pop(ref)
         try:
             made = client.get(ref)
-        except client.exceptions.RayActorError as error:
+        except (client.exceptions.RayActorError, client.exceptions.OutOfMemoryError) as error:
             number = -1 if part is None else part.number
             losses[number] += 1
             if losses[number] > MOST_LOSSES:
@@ -187,8 +187,8 @@ def _all_made(
                 if idle:
                     hand_out(*idle.pop())
             continue
-        except client.exceptions.RayTaskError as error:
-            raise error.cause if isinstance(error.cause, UserError) else error from None
+        except client.exceptions.RayError as error:
+            raise _failed(part, error) from error
         losses[-1] = 0
         if part is not None:
             left -= 1
@@ -199,6 +199,15 @@ def _all_made(
                 " of dah on all machines of the cluster"
             )
         hand_out(worker, part)
+
+
+def _failed(part: Part | None, error: Exception) -> UserError:
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, UserError):
+        return cause
+    reason = " ".join(str(cause or error).split())[-300:]
+    place = "a worker" if part is None else f"{part.origin.place}, from {part.names[0]!r} on"
+    return UserError(f"{place}: {type(cause or error).__name__}: {reason}")
 
 
 def _lost(part: Part | None) -> UserError:

@@ -68,12 +68,14 @@ class Deal:
     def give_back(self, part: Part) -> None:
         """A part that was lost is the next of its folder or archive."""
         self._left.setdefault(part.origin.place, deque()).appendleft(part)
+        self._readers[part.origin.place] -= 1
 
 
 class Reader:
     """The images of one part after another of a folder or archive, read through once.
 
-    Where a part lies before the last one it is opened anew.
+    Where a part lies before the last one, or that one's images were not all there, it is opened
+    anew.
     """
 
     def __init__(self) -> None:
@@ -90,6 +92,7 @@ class Reader:
         while self._wanted:
             found = next(self._members, None)
             if found is None:
+                self._part = None
                 break
             if found[0] in self._wanted:  # a folder that cannot be read is given unasked
                 self._wanted.remove(found[0])

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from dah.compute.augment import centre_crop
-from dah.compute.graphs import Look, check, looking, place_of
+from dah.compute.graphs import Look, agreeing, place_of
 from dah.compute.inference import folded
 from dah.encoder.file import EncoderParts
 from dah.errors import UserError
@@ -51,8 +51,7 @@ def faster(
         if each < SLIGHT or images * each < (QUICK if there else WORTH):
             return None, ""
     try:
-        found = looking(place, lambda: Outputs(parts, path), parts.size)
-        check(found, look, squares)
+        found = agreeing(place, lambda: Outputs(parts, path), parts.size, look, squares)
     except UserError as error:
         if must:
             raise

@@ -51,7 +51,8 @@ def origins(arguments: Sequence[str]) -> list[Place]:
 
     Each argument is a folder, an archive, an image or a glob pattern (``**`` for any depth) that
     matches some of these, or the address of one of the first three in a storage, which comes after
-    all paths. Single images belong to their folder, in the order given, each once.
+    all paths. Single images belong to their folder, in the order given, each once; an image in a
+    storage stands for itself.
     Hidden files, and what systems leave behind, are taken where they are named and not where a
     pattern matches them. Raises ``UserError`` for what is not there, and for devices.
     """

@@ -1,6 +1,6 @@
 """Images in object storage: folders, archives and single images at ``s3://`` and the like.
 
-fsspec reads them, which DVC brings; each kind of storage needs a package of its own (s3fs,
+fsspec reads them; each kind of storage needs a package of its own (s3fs,
 gcsfs, adlfs). An archive is copied once, to a temporary file that goes when it has been read.
 """
 
@@ -83,7 +83,7 @@ def opened(address: str) -> tuple[Any, str]:
         from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise UserError(
-            f"{address}: needs fsspec, which is not installed: pip install fsspec"
+            f"{address}: needs fsspec, which is not installed: pip install 'dah[storage]'"
         ) from error
     try:
         system, root = url_to_fs(address)

@@ -18,12 +18,14 @@ def this_run() -> str:
 
     DVC starts a stage by a shell; the nearest process above that has DVC's name is the run.
     """
-    above = psutil.Process().parents()
+    process = psutil.Process()
     try:
-        runs = [process for process in above if _is_dvc(process.cmdline()[:3])]
-        process = (runs or above)[0]
-        return f"{process.pid} since {process.create_time():.0f}"
-    except (psutil.Error, IndexError):  # it has ended, or is another user's
+        nearest = process = process.parent() or process
+        while process is not None and not _is_dvc(process.cmdline()[:3]):
+            process = process.parent()
+        found = process or nearest
+        return f"{found.pid} since {found.create_time():.0f}"
+    except psutil.Error:  # it has ended, or is another user's
         return "unknown"
 
 

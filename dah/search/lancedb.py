@@ -19,7 +19,7 @@ def modules() -> tuple[Any, Any]:
         import pyarrow  # noqa: PLC0415
     except ImportError as error:
         raise UserError(
-            "lancedb: needs LanceDB, which is not installed: pip install lancedb"
+            "lancedb: needs LanceDB, which is not installed: pip install 'dah[lancedb]'"
         ) from error
     return module, pyarrow
 

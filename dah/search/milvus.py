@@ -19,7 +19,7 @@ def pymilvus() -> Any:
         import pymilvus as module  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise UserError(
-            "milvus: needs pymilvus, which is not installed: pip install pymilvus"
+            "milvus: needs pymilvus, which is not installed: pip install 'dah[milvus]'"
         ) from error
     return module
 

@@ -17,14 +17,15 @@ def nearest_neighbour(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray) -> np.ndar
     by matrix products. What these cannot tell apart, d eps (|x|^2 + max |x_i|^2) or less, is
     decided by the differences themselves, and among equal ones by the lowest index. No more
     distances are held than Xs has numbers, or a MiB of them. Of more than 20,000 source samples as
-    many are looked at (``chosen``). Features ``(ns, d)`` and ``(nt, d)``,
-    labels integers ``(ns,)``. Returns int64 ``(nt,)``. Raises ValueError as ``as_features`` and
-    where labels do not fit.
+    many are looked at (``chosen``). Features ``(ns, d)`` and ``(nt, d)``, labels integers
+    ``(ns,)``. Returns int64 ``(nt,)``. Raises ValueError as ``as_features`` and where labels do not
+    fit.
     """
     Xs, Xt = as_features(Xs, Xt)
     ys = as_labels(ys, len(Xs))
     if len(ys) > MOST:
-        Xs, ys = Xs[chosen(ys)], ys[chosen(ys)]
+        few = chosen(ys)
+        Xs, ys = Xs[few], ys[few]
     nearest = np.empty(len(Xt), np.int64)
     square = np.einsum("ij,ij->i", Xs, Xs)
     rounding = Xs.shape[1] * np.finfo(float).eps
@@ -57,15 +58,16 @@ def linear_svm(
     half the time of Newton steps in the primal (measured for ns / d = 1.25 and 2.5), which are left
     for ns >= 4 d. Of more than 20,000 source samples as many are learned from (``chosen``).
     Features ``(ns, d)`` and ``(nt, d)``, labels integers ``(ns,)``. Returns int64 ``(nt,)``, equal
-    from run to run. Raises
-    ValueError as ``as_features``, where labels do not fit and where they name one category.
+    from run to run. Raises ValueError as ``as_features``, where labels do not fit and where they
+    name one category.
     """
     from sklearn.svm import LinearSVC  # noqa: PLC0415 - a second
 
     Xs, Xt = as_features(Xs, Xt)
     ys = as_labels(ys, len(Xs))
     if len(ys) > MOST:
-        Xs, ys = Xs[chosen(ys)], ys[chosen(ys)]
+        few = chosen(ys)
+        Xs, ys = Xs[few], ys[few]
     categories = len(np.unique(ys))
     if categories < 2:
         raise ValueError(

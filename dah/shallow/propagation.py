@@ -65,7 +65,7 @@ def _in_cells(units: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     to have `count` others. Time grows as n^(3/2). Rows float32 ``(n, d)`` of a length of one.
     """
     number = int(len(units) ** 0.5)
-    centres = units[torch.linspace(0, len(units) - 1, number).long()]
+    centres = units[torch.linspace(0, len(units) - 1, number, dtype=torch.float64).long()]
     for _ in range(TURNS):
         cell = _nearest_centre(units, centres)
         centres = normalize(torch.zeros_like(centres).index_add_(0, cell, units))

@@ -83,3 +83,11 @@ def test_what_went_meanwhile_is_told(tmp_path):
     found = dict(Reader().members(part))
     assert found["a.png"] == picture(0)
     assert found["b.png"].reason == "is not there any more"
+
+
+def test_what_went_hides_nothing_that_comes_after_it(tmp_path):
+    """The next part of a folder whose last one was not whole is read all the same."""
+    draw(tmp_path, ["a.png", "c.png"])
+    reader = Reader()
+    parts = [Part(0, Origin(tmp_path), ["a.png", "b.png"]), Part(1, Origin(tmp_path), ["c.png"])]
+    assert [dict(reader.members(part)) for part in parts][1] == {"c.png": picture(1)}

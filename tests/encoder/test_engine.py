@@ -77,14 +77,30 @@ def test_a_graph_is_made_where_it_pays(tmp_path, monkeypatch):
     assert with_engine(few, ELSEWHERE, "torch", 10**9) is few
 
 
-def test_a_graph_that_disagrees_is_not_taken(encoder, tmp_path, monkeypatch):
-    """That of another encoder, under this one's name: auto says so, onnx refuses."""
+def test_a_kept_graph_that_disagrees_is_made_anew(encoder, tmp_path, monkeypatch):
+    """That of another encoder, under this one's name."""
     graph = place_of(parts().fingerprint()).read_bytes()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     other = parts(seed=1)
-    place_of(other.fingerprint()).parent.mkdir(parents=True)
-    place_of(other.fingerprint()).write_bytes(graph)
-    found = assemble(other, ELSEWHERE, "cpu")
+    place = place_of(other.fingerprint())
+    place.parent.mkdir(parents=True)
+    place.write_bytes(graph)
+    found = assemble(other, ELSEWHERE, "cpu", "onnx")
+    assert_allclose(
+        found.outputs(SQUARES),
+        assemble(other, ELSEWHERE, "cpu", "torch").outputs(SQUARES),
+        atol=1e-5,
+    )
+    assert place.read_bytes() != graph
+
+
+def test_an_engine_that_disagrees_is_not_taken(encoder, tmp_path, monkeypatch):
+    """One that computes another network: auto says so, onnx refuses."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(graphs, "looking", lambda *_: encoder.outputs)
+    other = parts(seed=1)
+    monkeypatch.setattr("dah.encoder.engine.SLIGHT", 0)
+    found = assemble(other, ELSEWHERE, "cpu", "auto", 10**9)
     assert found.engine == "torch"
     assert found.told.startswith("engine: torch; ONNX Runtime's outputs of this network differ")
     with pytest.raises(UserError, match=r"differ from torch's by .*; take torch as the engine"):

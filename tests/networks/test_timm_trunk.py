@@ -49,7 +49,7 @@ def test_the_features_are_those_of_the_whole_model(tmp_path, name):
 
 
 def test_a_model_for_squares_of_any_size_is_cut_too():
-    """Built for its own size it has the same outputs, and layers that can be followed (DINOv3's)."""
+    """Built for its own size it has the same outputs, and layers that can be followed."""
     whole = timm.create_model("test_vit", num_classes=0).eval()
     assert whole.dynamic_img_size
     trunk = build_trunk("timm/test_vit").eval()
