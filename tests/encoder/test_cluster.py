@@ -151,7 +151,7 @@ def test_an_address_without_a_cluster_is_told():
 def test_without_ray_the_remedy_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
-        pytest.raises(UserError, match=r"not installed: pip install -e '\.\[ray\]'"),
+        pytest.raises(UserError, match=r"not installed: pip install 'dah\[ray\]'"),
         connected(""),
     ):
         pass

@@ -107,5 +107,7 @@ def test_without_onnx_the_remedy_is_told(tmp_path, monkeypatch):
     """One line with the command."""
     network = pipeline(tmp_path, parts())
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(UserError, match="needs onnx, which is not installed: pip install onnx"):
+    with pytest.raises(
+        UserError, match=r"needs onnx, which is not installed: pip install 'dah\[onnx\]'"
+    ):
         write_onnx(network.with_suffix(".onnx"), parts())
