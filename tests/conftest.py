@@ -1,6 +1,7 @@
 """What all tests share: no note of theirs gets into the user's own folders."""
 
 import pytest
+from disks import disk  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="session", autouse=True)

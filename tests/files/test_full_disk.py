@@ -4,11 +4,11 @@ import os
 import resource
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from disks import ROOM, limited_files
 
 from dah.encoder.imagecodes import Header, Rows, writing
 from dah.errors import UserError
@@ -22,7 +22,6 @@ from dah.networks.checkpoints import write_model
 from dah.project.presets import apply_preset
 
 ROOT = Path(__file__).parents[2]
-ROOM = 8192  # bytes: less than any of the writers needs
 
 
 def pixels(path, given=40):
@@ -65,40 +64,6 @@ WRITERS = {
     "metrics.json": lambda path: write_json(path, {"map": dict.fromkeys(NUMBERS, "x" * 999)}),
     "domain.tar": lambda path: write_tar(path, [("a.png", bytes(20_000))]),
 }  # fmt: skip
-
-
-@contextmanager
-def limited_files():
-    """No file may grow beyond ROOM in this process.
-
-    Python 3.11 would store modules that are imported meanwhile cut off (CPython issue 126606).
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        sys.dont_write_bytecode = written
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """A file system of its own with next to no room, remounted with other options on demand."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    place = tmp_path / "disk"
-    place.mkdir()
-
-    def mount(options):
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
-        if subprocess.run(command, check=False, capture_output=True).returncode != 0:
-            pytest.skip("this machine lets nobody mount a file system")
-
-    mount(f"size={2 * ROOM}")
-    yield place, lambda: mount("remount,ro")
-    subprocess.run(["umount", str(place)], check=True)
 
 
 def refused(write, path, reason):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_full_disk import ROOM, disk, limited_files  # noqa: F401 - a fixture
+from disks import ROOM, limited_files
 from test_search import codes_of, write
 
 from dah.errors import UserError
@@ -39,7 +39,7 @@ def test_an_index_that_does_not_fit(tmp_path):
     assert np.sort(found.rows[0]).tolist() == list(range(9))
 
 
-def test_a_full_disk(tmp_path, disk):  # noqa: F811
+def test_a_full_disk(tmp_path, disk):
     """Of its own."""
     place, _ = disk
     codes = write(tmp_path / "c.h5", codes_of(ROOM))
