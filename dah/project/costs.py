@@ -27,7 +27,7 @@ def record_cost(path: Path, stage: str, seconds: float) -> None:
     costs = _read(path)
     for figure, value in zip(KINDS, (round(seconds, 1), peak_mebibytes(), machine()), strict=True):
         costs[figure] = dict(sorted({**costs.get(figure, {}), stage: value}.items()))
-    _write(path, costs)
+    write_note(path, costs)
 
 
 def seconds_before(path: Path) -> dict[str, float]:
@@ -39,7 +39,7 @@ def keep_costs(path: Path, stages: Collection[str]) -> None:
     """Leave out the stages that are not among `stages`."""
     if path.exists():
         found = _read(path)
-        _write(path, {figure: _among(stages, of) for figure, of in found.items()})
+        write_note(path, {figure: _among(stages, of) for figure, of in found.items()})
 
 
 def machines_of(costs: Mapping[str, Any]) -> list[str]:
@@ -76,9 +76,9 @@ def _checked(path: Path) -> dict[str, dict[str, Any]]:
     return costs
 
 
-def _write(path: Path, costs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Store costs; what cannot be written is said, and ends nothing."""
+def write_note(path: Path, content: Mapping[str, Any]) -> None:
+    """Store what only informs; where it cannot be written, that is said and ends nothing."""
     try:
-        write_json(path, costs)
+        write_json(path, content)
     except UserError as error:
         print(error)

@@ -7,8 +7,9 @@ from statistics import fmean
 import psutil
 
 from dah.errors import UserError
-from dah.files.tables import read_json, write_json
+from dah.files.tables import read_json
 from dah.project.ahead import duration
+from dah.project.costs import write_note
 
 RECORD = Path(".dvc/tmp/dah/run.json")  # the stages that have ended, of one run
 
@@ -42,8 +43,7 @@ def ended(run: str, record: Path = RECORD) -> dict[str, float]:
 def keep_end(run: str, stage: str, seconds: float, record: Path = RECORD) -> None:
     """Add a stage of a run to its record; one of another run is begun anew."""
     stages = {**ended(run, record), stage: round(seconds, 1)}
-    record.parent.mkdir(parents=True, exist_ok=True)
-    write_json(record, {"run": run, "stages": stages})
+    write_note(record, {"run": run, "stages": stages})
 
 
 def told(

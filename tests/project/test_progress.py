@@ -41,6 +41,15 @@ def test_a_record_is_that_of_one_run(tmp_path):
     assert ended("two", record) == {}
 
 
+def test_a_record_that_cannot_be_written_ends_nothing(tmp_path, capsys):
+    """The stage's work is done; the reason is said in a line."""
+    (tmp_path / "of").write_text("a file where the folder would be")
+    keep_end("one", "check", 1.0, tmp_path / "of" / "run.json")
+    said = capsys.readouterr().out
+    assert "cannot be written" in said
+    assert said.count("\n") == 1
+
+
 def test_stages_that_one_dvc_starts_are_one_run(tmp_path):
     """Two shells of it name the same process, those of another one another."""
     ask = f"{sys.executable} -c 'from dah.project.progress import this_run; print(this_run())'"
