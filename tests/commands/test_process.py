@@ -1,5 +1,6 @@
 """Memory that is kept and threads that sleep, in processes of their own."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -51,6 +52,35 @@ def test_a_large_block_is_mapped_once():
     assert kept[0] > 1000
 
 
+MAPPED = """
+import ctypes
+from dah.process import settle
+settle()
+import torch
+class Blocks(ctypes.Structure):  # glibc's struct mallinfo2
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd".split()]
+    _fields_ += [(f"rest{number}", ctypes.c_size_t) for number in range(5)]
+mallinfo2 = ctypes.CDLL(None).mallinfo2
+mallinfo2.restype = Blocks
+before = mallinfo2().hblkhd
+held = []
+for size in (2**27, 2**28):
+    held.append(torch.empty(size, dtype=torch.uint8))
+    print((mallinfo2().hblkhd - before) // size)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc is Linux's")
+def test_the_largest_blocks_leave_no_holes():
+    """Those of 256 MiB are mapped by themselves and go back, smaller ones are the heap's."""
+    if not hasattr(ctypes.CDLL(None), "mallinfo2"):
+        pytest.skip("glibc before 2.33 does not tell")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    command = [sys.executable, "-c", MAPPED]
+    done = subprocess.run(command, env=inherited, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["0", "1"]
+
+
 def test_threads_wait_as_the_environment_says():
     """Asleep where it says nothing."""
     assert told("settle")[1] == "PASSIVE"
@@ -77,9 +107,9 @@ def asked(monkeypatch):
 def test_a_stage_gives_nothing_back_until_it_ends(asked):
     """A command, which may serve for days, gives back what it frees beyond a GiB."""
     process.settle()
-    assert asked == {process.M_MMAP_THRESHOLD: 2**30, process.M_TRIM_THRESHOLD: 2**30}
+    assert asked == {process.M_MMAP_THRESHOLD: 2**28, process.M_TRIM_THRESHOLD: 2**30}
     process.settle(give_back=False)
-    assert asked == {process.M_MMAP_THRESHOLD: 2**30, process.M_TRIM_THRESHOLD: -1}
+    assert asked == {process.M_MMAP_THRESHOLD: 2**28, process.M_TRIM_THRESHOLD: -1}
 
 
 def test_threads_of_products_sleep_soon(asked, monkeypatch):
