@@ -30,6 +30,7 @@ def fc7_by(
 ) -> Callable[[Tensor], Tensor]:
     """fc7 of images uint8 ``(n, s, s, 3)`` on `device`, by torch or, on a CPU, by ONNX Runtime."""
 
+    @torch.inference_mode()
     def by_torch(batch: Tensor) -> Tensor:
         return trunk(centre_crop(batch.to(device), trunk.input_size))[-1]
 

@@ -40,11 +40,13 @@ def make_repeatable(device: torch.device, seed: int) -> None:
 def use_precision(name: str) -> None:
     """How a GPU multiplies float32: exactly (``fp32``), else with ten-bit mantissas (``tf32``).
 
-    Under ``bf16`` that holds for what torch.autocast leaves in float32. A CPU is always exact.
+    Under ``bf16`` that holds for what torch.autocast leaves in float32. A CPU is always exact. Of
+    torch's two ways to say so the older is what its exporter asks, which ends where they differ.
     """
-    digits = "ieee" if name == "fp32" else "tf32"
-    torch.backends.cuda.matmul.fp32_precision = digits
-    torch.backends.cudnn.conv.fp32_precision = digits
+    rounded, convolutions = name != "fp32", torch.backends.cudnn
+    torch.backends.cuda.matmul.allow_tf32 = convolutions.allow_tf32 = rounded
+    for part in (convolutions.conv, convolutions.rnn):
+        part.fp32_precision = "tf32" if rounded else "ieee"
 
 
 def compiled(network: nn.Module) -> Callable[..., Any]:
@@ -63,11 +65,11 @@ def compiled(network: nn.Module) -> Callable[..., Any]:
 def exact_products() -> Iterator[None]:
     """In the block a GPU multiplies float32 matrices exactly, whatever ``use_precision`` says."""
     matrices = torch.backends.cuda.matmul
-    before, matrices.fp32_precision = matrices.fp32_precision, "ieee"
+    before, matrices.allow_tf32 = matrices.allow_tf32, False
     try:
         yield
     finally:
-        matrices.fp32_precision = before
+        matrices.allow_tf32 = before
 
 
 def use_threads(count: int | None) -> None:

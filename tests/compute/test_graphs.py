@@ -8,6 +8,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dah.compute import graphs
+from dah.compute.devices import use_precision
 from dah.compute.graphs import session_of
 from dah.compute.inference import settled
 from dah.errors import UserError
@@ -70,6 +71,15 @@ def test_other_weights_have_a_graph_of_their_own(trunk, monkeypatch):
     monkeypatch.setattr(graphs, "looking", lambda *_: lambda squares: np.ones((len(squares), 1)))
     with pytest.raises(UserError, match=r"differ from torch's by .*; take torch as the engine"):
         fc7_by("onnx", other, IMAGES, CPU)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16", "fp32"])
+def test_a_graph_is_made_whatever_the_precision(trunk, precision):
+    """torch's exporter asks what the GPU's convolutions and products may round to."""
+    use_precision(precision)
+    example = torch.zeros(2, 32, 32, 3, dtype=torch.uint8)
+    assert graphs.graph_of(graphs.Last(trunk, 28), example, "image", ["y"]).graph.node
+    use_precision("fp32")
 
 
 def test_without_it_the_remedy_is_told(trunk, monkeypatch):

@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from dah import params
 from dah.compute.augment import as_float, augment, centre_crop, colour_deviation, drawn_views
-from dah.compute.devices import choose_device, use_precision
+from dah.compute.devices import choose_device, exact_products, use_precision
 from dah.compute.distributed import exchanged
 from dah.deep import losses, methods
 from dah.deep.batches import SourceBatches, target_batches
@@ -467,14 +467,17 @@ def test_the_network_is_compiled_on_demand(monkeypatch):
 
 
 def test_precision_is_that_of_matrices_and_convolutions():
-    """fp32 is exact; tf32, and what bf16 leaves, is not."""
-    parts = torch.backends.cuda.matmul, torch.backends.cudnn.conv
-    before = [part.fp32_precision for part in parts]
-    for name, digits in (("tf32", "tf32"), ("fp32", "ieee"), ("bf16", "tf32")):
+    """fp32 is exact; tf32, and what bf16 leaves, is not; torch's older settings agree."""
+    parts = torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn
+    for name, digits in (("tf32", "tf32"), ("bf16", "tf32"), ("fp32", "ieee")):
         use_precision(name)
-        assert [part.fp32_precision for part in parts] == [digits, digits]
-    for part, digits in zip(parts, before, strict=True):
-        part.fp32_precision = digits
+        assert [part.fp32_precision for part in parts] == [digits] * 3
+        older = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+        assert older == (digits == "tf32",) * 2
+        with exact_products():
+            assert parts[0].fp32_precision == "ieee"
+            assert not torch.backends.cuda.matmul.allow_tf32
+        assert parts[0].fp32_precision == digits
 
 
 def test_a_missing_gpu_is_said_so(monkeypatch):

@@ -70,8 +70,9 @@ if __name__ == "__main__":
 
 
 def environment(cwd):
-    """Of a stage that finds the modules here and in its own folder."""
-    return {"PYTHONPATH": f"{ROOT}:{cwd}", "PATH": "", "OMP_NUM_THREADS": "1"}
+    """Of a stage that finds the modules here and in its own folder, where its cache is too."""
+    paths = {"PYTHONPATH": f"{ROOT}:{cwd}", "PATH": "", "XDG_CACHE_HOME": f"{cwd}/cache"}
+    return {**paths, "OMP_NUM_THREADS": "1"}
 
 
 def call(*arguments, cwd):
@@ -119,6 +120,22 @@ def test_features_of_two_processes_are_those_of_one(folder):
     assert sorted(path.name for path in (folder / "2").iterdir()) == [
         "fc7.h5", "params.yaml", "views.h5",
     ]  # fmt: skip
+
+
+def test_features_by_onnx_runtime_are_those_of_torch(folder):
+    """As the stage computes them: with its precision, and its gradients."""
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed: pip install onnxscript")
+    pytest.importorskip("onnxruntime", reason="it is not installed: pip install onnxruntime")
+    here, engine = folder / "onnx", "engine: torch"
+    here.mkdir()
+    params = (folder / "1" / "params.yaml").read_text()
+    assert params.count(engine) == 1
+    (here / "params.yaml").write_text(params.replace(engine, "engine: onnx"))
+    assert [features(folder, name)[0] for name in (1, "onnx")] == [0, 0]
+    (by_torch, ids), (found, same) = (read_features(folder / n / "fc7.h5") for n in ("1", "onnx"))
+    assert ids == same
+    assert len(list((here / "cache/dah/graphs").iterdir())) == 1
+    assert_allclose(found, by_torch, rtol=1e-4, atol=1e-5)
 
 
 def test_a_mistake_in_two_processes_is_one_line(folder):
