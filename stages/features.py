@@ -11,7 +11,7 @@ from tqdm import tqdm
 from dah.compute.augment import centre_crop
 from dah.compute.devices import choose_device, use_precision, use_threads
 from dah.compute.distributed import gather, is_first, own_share
-from dah.compute.graphs import trunk_looking
+from dah.compute.graphs import SAMPLE, trunk_looking
 from dah.compute.inference import batch_size, settled
 from dah.compute.views import stored_views
 from dah.files.artifacts import read_images, write_features
@@ -21,8 +21,6 @@ from dah.networks.cuts import WHOLE, cut
 from dah.networks.folding import fold_batch_norms
 from dah.params import Params
 from stages.processes import run_shared
-
-SAMPLE = 4  # images that engines are compared on
 
 
 def fc7_by(

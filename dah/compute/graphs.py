@@ -24,6 +24,7 @@ from dah.errors import UserError
 OPSET = 20
 PIXELS = 2**18  # of a batch
 SAME = 1e-4  # of the largest output, by which two engines may differ
+SAMPLE = 4  # images on which they are compared
 KEPT = 8  # graphs
 
 Look = Callable[[np.ndarray], np.ndarray]

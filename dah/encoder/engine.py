@@ -7,12 +7,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from dah.compute.augment import centre_crop
-from dah.compute.graphs import Look, agreeing, place_of
+from dah.compute.graphs import SAMPLE, Look, agreeing, place_of
 from dah.compute.inference import folded
 from dah.encoder.file import EncoderParts
 from dah.errors import UserError
 
-SAMPLE = 4  # images that engines are compared on
 WORTH = 60.0  # seconds of torch's work, a fifth of which a graph saves; to make it takes 4 to 9
 SLIGHT = 2e-3  # seconds of torch's work on one image, below which a graph gains nothing (LeNet's)
 QUICK = 0.5  # the same for a graph that is there: to load and check it takes 0.2
