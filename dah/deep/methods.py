@@ -104,8 +104,11 @@ def dan(batch: Batch, p: Dah, s: Softmax) -> dict[str, Tensor]:
 def dann(batch: Batch, p: Dah, s: Softmax) -> dict[str, Tensor]:
     """And the domain loss of fc7 (Ganin et al., JMLR 2016, eq. 13).
 
-    ``adversary`` scales the gradient that is reversed, so that the critic learns whatever it is.
+    ``adversary`` scales the gradient that is reversed, so that the critic learns whatever it is. A
+    head that is fc8 alone, trained before the blocks below it, has no fc7 that could be moved.
     """
+    if len(batch.source.layers) == 1:
+        return source(batch, p, s)
     sides = (outputs.layers[-2] for outputs in (batch.source, batch.target))
     weight = s.adversary * reversal_weight(batch.progress)
     return source(batch, p, s) | {"adversary": domain_loss(batch.critic, *sides, weight)}

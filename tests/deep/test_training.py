@@ -410,6 +410,27 @@ def test_a_head_learns_alone_before_blocks_do():
     assert_close(training.labelling, alone.labelling)
 
 
+@pytest.mark.parametrize("method", TERMS)
+def test_every_methods_head_learns_alone(method):
+    """Also one that is fc8 alone, which no adversary can move: then dann's learns as source's."""
+    views = torch.rand(20, 2, 256, generator=torch.Generator().manual_seed(0)).half()
+    options = replace(DEFAULT.train, epochs=1, finetune=1, head_epochs=2)
+    labelled = replace(DEFAULT.pseudo_labels, warm_up=0, dim=2, neighbours=3)
+    fc8 = []
+    for of in {method, method.replace("dann", "source")}:
+        torch.manual_seed(0)
+        network = build_network(build_trunk("lenet"), 8, 0, 1, DEEP[of].softmax)
+        data = network.learner(1), views, torch.arange(20) % 2, views / 2
+        settings = drawn_views, of, DEFAULT.dah, DEFAULT.softmax, options, 0, labelled
+        training = Training(*data, *settings)
+        train_head_first(training)
+        fc8.append(network.head.fc8.weight.detach().clone())
+        (record,) = fit(training)
+        assert math.isfinite(record["objective"])
+        assert of != "dann" or "adversary" in record  # the blocks have it
+    assert_close(fc8[0], fc8[-1])
+
+
 def test_a_limited_gradient_makes_short_steps():
     """The first step of SGD is rate times gradient: no longer than rate times the limit."""
     torch.manual_seed(0)
