@@ -195,11 +195,15 @@ def test_a_missing_input_is_one_line(tmp_path):
 
 
 def test_results_before_a_run_are_one_line(tmp_path):
-    """`python -m dah results` says what is missing."""
+    """`python -m dah results` says what is missing, and what makes it: also of other tasks."""
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    code, _, error = call("dah", "results", cwd=tmp_path)
-    assert code == 1
-    assert error.startswith("dah: metrics/means.json: expected metrics as JSON, found: ")
+    remedy = "no run has made this file yet; `dvc repro` runs the tasks of params.yaml"
+    found = call("dah", "results", cwd=tmp_path)
+    assert (found[0], found[2]) == (1, f"dah: metrics/means.json: {remedy}\n")
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics/means.json").write_text("{}")
+    found = call("dah", "results", cwd=tmp_path)
+    assert (found[0], found[2]) == (1, f"dah: metrics/print-hand.json: {remedy}\n")
 
 
 @pytest.mark.parametrize(
