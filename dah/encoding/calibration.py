@@ -86,9 +86,9 @@ def calibration_error(p: np.ndarray, y: np.ndarray) -> float:
     return float(np.abs(surplus).sum() / len(y))
 
 
-def is_far(codes: Codes) -> np.ndarray:
-    """Which target images lie beyond the codes' reach of all source images, bool ``(n_target,)``.
+def is_far(codes: Codes, images: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Which target images, or those rows, lie beyond the codes' reach of all source images: bool.
 
     None does where a method has no such thing.
     """
-    return is_beyond(codes.target, codes.source, codes.reach)
+    return is_beyond(codes.target[images], codes.source, codes.reach)

@@ -12,6 +12,7 @@ from dah.linalg import centred, row_space, rows_at_once
 from dah.networks.heads import Network
 from dah.retrieval.codes import pack, unpack
 from dah.retrieval.reach import reach
+from dah.samples import compared
 from dah.shallow.domains import domain_error
 from dah.tasks.lists import Lists
 
@@ -25,12 +26,13 @@ def probabilities(
     """Category probabilities float32 ``(n_t, C)`` of target outputs or signs (eq. 6), in blocks.
 
     Outputs float ``(n_t, bits)`` and ``(n_s, bits)``, labels int64 ``(n_s,)``; all source images
-    of a category count.
+    of a category count, of very many those that are ``compared``.
     """
-    source, labels = torch.from_numpy(us), torch.from_numpy(ys)
+    few = compared(ys)
+    source, labels = torch.from_numpy(us[few]), torch.from_numpy(ys[few])
     blocks = [
         category_log_probabilities(block, source, labels, sharpness, categories).exp()
-        for block in torch.from_numpy(ut).split(rows_at_once(len(us), QUERIES_AT_ONCE))
+        for block in torch.from_numpy(ut).split(rows_at_once(len(few), QUERIES_AT_ONCE))
     ]
     return torch.cat(blocks).numpy()
 

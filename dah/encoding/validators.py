@@ -9,6 +9,7 @@ import numpy as np
 from dah.compute.activations import Activations
 from dah.files.artifacts import Codes
 from dah.linalg import rows_at_once
+from dah.samples import asked
 from dah.shallow.domains import domain_odds
 
 ROWS_AT_ONCE = 1024
@@ -42,22 +43,23 @@ def neighbourhood_density(p: np.ndarray) -> float:
         q_ij = exp(<f_i, f_j> / 0.05) / sum_{k != i} exp(<f_i, f_k> / 0.05),   f_i = p_i / ||p_i||
 
     Probabilities float ``(n_t, C)`` of at least two images. In blocks of rows, so that no matrix of
-    all pairs is held. Raises ValueError for fewer images. Saito et al., ICCV 2021.
+    all pairs is held; of very many images i, those that are ``asked``, among all j. Raises
+    ValueError for fewer than two. Saito et al., ICCV 2021.
     """
     if len(p) < 2:
         raise ValueError(f"neighbours need at least 2 images, found {len(p)}")
     f = p.astype(np.float64)
     f /= np.linalg.norm(f, axis=1, keepdims=True)
-    total = 0.0
+    total, images = 0.0, asked(len(f))
     step = rows_at_once(len(f), ROWS_AT_ONCE)
-    for start in range(0, len(f), step):
-        rows = np.arange(start, min(start + step, len(f)))
+    for start in range(0, len(images), step):
+        rows = images[start : start + step]
         score = f[rows] @ f.T / TEMPERATURE
         score[np.arange(len(rows)), rows] = -np.inf
         score -= score.max(axis=1, keepdims=True)
         q = np.exp(score)
         total += _entropies(q / q.sum(axis=1, keepdims=True)).sum()
-    return float(total / len(f))
+    return float(total / len(images))
 
 
 def embedded_risk(weights: np.ndarray, losses: np.ndarray) -> float:
@@ -77,7 +79,11 @@ def embedded_risk(weights: np.ndarray, losses: np.ndarray) -> float:
 
 
 def left_out_log_probabilities(
-    u: np.ndarray, y: np.ndarray, sharpness: float, categories: int
+    u: np.ndarray,
+    y: np.ndarray,
+    sharpness: float,
+    categories: int,
+    images: np.ndarray | None = None,
 ) -> np.ndarray:
     """log p_ij of the source's own images by eq. 6, each compared with all images but itself.
 
@@ -86,8 +92,8 @@ def left_out_log_probabilities(
 
     An image compared with itself would always find its category; the only image of a category
     cannot, and has p = 0 there. Outputs float ``(n_s, bits)``, labels int64 ``(n_s,)`` in
-    0 ... categories - 1, each present. Returns float64 ``(n_s, categories)``. Raises ValueError for
-    a category without images.
+    0 ... categories - 1, each present; `images`: the rows i, int64 ``(n,)``, of None all.
+    Returns float64 ``(n, categories)``. Raises ValueError for a category without images.
     """
     counts = np.bincount(y, minlength=categories)
     if not counts.all():
@@ -95,14 +101,15 @@ def left_out_log_probabilities(
     order = np.argsort(y, kind="stable")
     starts = np.concatenate([[0], counts.cumsum()[:-1]])
     u = u.astype(np.float64)
-    log_p = np.empty((len(u), categories))
+    images = np.arange(len(u)) if images is None else images
+    log_p = np.empty((len(images), categories))
     step = rows_at_once(len(u), ROWS_AT_ONCE)
-    for start in range(0, len(u), step):
-        rows = np.arange(start, min(start + step, len(u)))
+    for start in range(0, len(images), step):
+        rows = images[start : start + step]
         inner = sharpness / u.shape[1] * u[rows] @ u.T
         inner[np.arange(len(rows)), rows] = -np.inf
-        log_p[rows] = np.logaddexp.reduceat(inner[:, order], starts, axis=1)
-    others = counts - (y[:, None] == np.arange(categories))
+        log_p[start : start + step] = np.logaddexp.reduceat(inner[:, order], starts, axis=1)
+    others = counts - (y[images, None] == np.arange(categories))
     log_p -= np.log(np.maximum(others, 1))
     return log_p - np.logaddexp.reduce(log_p, axis=1, keepdims=True)
 
@@ -128,29 +135,32 @@ def validation_figures(
     that confuses the domains because it has lost the categories. `labels` int64 ``(n_s,)`` are the
     source's; rows as in `codes`; `log_odds` of ``held_out_log_odds``. Images that are the only ones
     of their category tell nothing of the source. A method that does not classify has the domain
-    error alone; without odds, there is no embedded risk either.
+    error alone; without odds, there is no embedded risk either. Of very many source images, those
+    that are ``asked`` stand for all.
     """
     figures = {} if codes.domain_error is None else {"domain_error": codes.domain_error}
     p = codes.probabilities_real
     if p is None:
         return figures
     categories = p.shape[1]
+    images = asked(len(labels))
     if codes.bits:
-        log_p = left_out_log_probabilities(source.u, labels, sharpness, categories)
+        log_p = left_out_log_probabilities(source.u, labels, sharpness, categories, images)
     else:
-        log_p = log_softmax(source.u)
+        log_p = log_softmax(source.u[images])
     figures |= {
         "entropy": entropy(p),
         "information_maximisation": information_maximisation(p),
         "neighbourhood_density": neighbourhood_density(p),
     }
-    rows = np.flatnonzero(np.bincount(labels)[labels] > 1)
-    if len(rows):
-        right = log_p[rows].argmax(axis=1) == labels[rows]
-        figures["source_accuracy"] = 100 * float(right.mean())
+    known = np.bincount(labels)[labels[images]] > 1
+    images, log_p = images[known], log_p[known]
+    y = labels[images]
+    if len(y):
+        figures["source_accuracy"] = 100 * float((log_p.argmax(axis=1) == y).mean())
         if log_odds is not None:
-            weights = domain_odds(log_odds, len(labels))[rows]
-            figures["embedded_risk"] = embedded_risk(weights, -log_p[rows, labels[rows]])
+            weights = domain_odds(log_odds, len(labels))[images]
+            figures["embedded_risk"] = embedded_risk(weights, -log_p[np.arange(len(y)), y])
     return figures
 
 

@@ -71,22 +71,25 @@ def predicted_images(codes: Codes, seed: int) -> list[dict[str, Any]]:
     """
     T = codes.temperature
     p = codes.probabilities if T is None else tempered(codes.probabilities, T)
-    predicted, far = codes.probabilities.argmax(axis=1), is_far(codes)
+    predicted = codes.probabilities.argmax(axis=1)
     found, counts = np.unique(predicted, return_counts=True)
     rng = np.random.default_rng(seed)
-    shown = []
-    for label in np.sort(found[np.argsort(-counts, kind="stable")[:CATEGORIES]]):
-        for row in rng.permutation(np.flatnonzero(predicted == label))[:OF_EACH]:
-            shown.append(
-                {
-                    "id": codes.target_ids[row],
-                    "label": int(label),
-                    "probability": round(float(p[row, label]), 4),
-                    "calibrated": T is not None,
-                    "far": bool(far[row]),
-                }
-            )
-    return shown
+    shown = np.concatenate(
+        [
+            rng.permutation(np.flatnonzero(predicted == label))[:OF_EACH]
+            for label in np.sort(found[np.argsort(-counts, kind="stable")[:CATEGORIES]])
+        ]
+    )
+    return [
+        {
+            "id": codes.target_ids[row],
+            "label": int(predicted[row]),
+            "probability": round(float(p[row, predicted[row]]), 4),
+            "calibrated": T is not None,
+            "far": bool(far),
+        }
+        for row, far in zip(shown, is_far(codes, shown), strict=True)
+    ]
 
 
 def confusion_cells(codes: Codes, labels: Labels, categories: int) -> dict[str, list[int]]:

@@ -8,6 +8,7 @@ from dah.retrieval import precision as retrieval
 from dah.retrieval import statistics
 from dah.retrieval.hamming import Histograms, histograms
 from dah.retrieval.ties import map_spread
+from dah.samples import COMPARED, asked, of_each
 from dah.shallow.domains import a_distance
 from dah.tasks.lists import Labels
 
@@ -24,7 +25,8 @@ def code_figures(codes: Codes) -> dict[str, float]:
 
     ``imbalance``, ``correlation`` and ``collisions`` of the target's codes; ``domain_error`` and
     the ``a_distance`` that follows from it; ``out_of_reach``: the share of the target's images that
-    lie far from all source codes. What a method lacks is left out.
+    lie far from all source codes, of very many images of those that are ``asked``. What a method
+    lacks is left out.
     """
     figures = {}
     if codes.bits:
@@ -34,11 +36,20 @@ def code_figures(codes: Codes) -> dict[str, float]:
         if correlation is not None:
             figures["correlation"] = correlation
     if codes.reach is not None:
-        figures["out_of_reach"] = float(is_far(codes).mean())
+        figures["out_of_reach"] = float(is_far(codes, asked(len(codes.target))).mean())
     if codes.domain_error is not None:
         figures["domain_error"] = codes.domain_error
         figures["a_distance"] = a_distance(codes.domain_error)
     return figures
+
+
+def queries_of(labels: Labels) -> np.ndarray:
+    """The rows of the target's queries, of more than 20,000 as many, ``of_each`` category; int64.
+
+    Each is compared with the whole database, so that the time is linear in that.
+    """
+    rows = np.flatnonzero(labels.is_query)
+    return rows[of_each(labels.target[rows], COMPARED)]
 
 
 def target_figures(codes: Codes, labels: Labels) -> tuple[dict[str, float], Histograms | None]:
@@ -63,8 +74,8 @@ def target_figures(codes: Codes, labels: Labels) -> tuple[dict[str, float], Hist
     if codes.bits and codes.probabilities_real is not None:
         figures["accuracy_real"] = accuracy(codes.probabilities_real.argmax(axis=1), labels.target)
     if codes.bits:
-        asked, rest = labels.is_query, ~labels.is_query
-        queries = codes.target[asked], labels.target[asked]
+        rows, rest = queries_of(labels), ~labels.is_query
+        queries = codes.target[rows], labels.target[rows]
         database = codes.target[rest], labels.target[rest]
         within = histograms(*queries, *database, bits=codes.bits)
         nearest = retrieval.average_precision(within, NEAREST)

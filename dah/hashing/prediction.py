@@ -5,6 +5,7 @@ import numpy as np
 from dah.linalg import rows_at_once
 from dah.retrieval.codes import check_codes
 from dah.retrieval.hamming import hamming_distances
+from dah.samples import compared
 
 QUERIES_AT_ONCE = 1024
 
@@ -22,11 +23,14 @@ def category_probabilities(
         p_ij = mean_k exp z_ik^j / sum_l mean_k exp z_ik^l,   z = sharpness / d <h_i, h_k>   (eq. 6)
 
     where <h_i, h_k> = d - 2 dist(i, k): the same as ``dah.deep.losses`` says of signs, without
-    torch. A category without source images has p = 0. Packed codes uint8, labels int64 ``(n_s,)``.
-    Returns float64 ``(n_t, categories)``. Raises ValueError as ``check_codes``.
+    torch. A category without source images has p = 0. Of very many source images some are
+    ``compared``. Packed codes uint8, labels int64 ``(n_s,)``. Returns float64
+    ``(n_t, categories)``. Raises ValueError as ``check_codes``.
     """
     check_codes(target, bits)
     check_codes(source, bits)
+    few = compared(ys)
+    source, ys = source[few], ys[few]
     counts = np.bincount(ys, minlength=categories)
     mean = np.eye(categories)[ys] / np.maximum(counts, 1)
     blocks = []

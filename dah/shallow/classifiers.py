@@ -3,6 +3,7 @@
 import numpy as np
 
 from dah.linalg import as_features
+from dah.samples import of_each
 
 CELLS_AT_ONCE = 2**17  # distances held at a time: 1 MiB stays in the cache of one core
 MOST = 20_000  # source samples that a target is compared with, or that a machine learns from
@@ -17,14 +18,14 @@ def nearest_neighbour(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray) -> np.ndar
     by matrix products. What these cannot tell apart, d eps (|x|^2 + max |x_i|^2) or less, is
     decided by the differences themselves, and among equal ones by the lowest index. No more
     distances are held than Xs has numbers, or a MiB of them. Of more than 20,000 source samples as
-    many are looked at (``chosen``). Features ``(ns, d)`` and ``(nt, d)``, labels integers
+    many are looked at (``of_each``). Features ``(ns, d)`` and ``(nt, d)``, labels integers
     ``(ns,)``. Returns int64 ``(nt,)``. Raises ValueError as ``as_features`` and where labels do not
     fit.
     """
     Xs, Xt = as_features(Xs, Xt)
     ys = as_labels(ys, len(Xs))
     if len(ys) > MOST:
-        few = chosen(ys)
+        few = of_each(ys, MOST)
         Xs, ys = Xs[few], ys[few]
     nearest = np.empty(len(Xt), np.int64)
     square = np.einsum("ij,ij->i", Xs, Xs)
@@ -56,7 +57,7 @@ def linear_svm(
     Both sets are divided by the mean length of the source rows: the weight C = 1 then means the
     same for features of every scale, and the solver converges. Coordinate descent in the dual takes
     half the time of Newton steps in the primal (measured for ns / d = 1.25 and 2.5), which are left
-    for ns >= 4 d. Of more than 20,000 source samples as many are learned from (``chosen``).
+    for ns >= 4 d. Of more than 20,000 source samples as many are learned from (``of_each``).
     Features ``(ns, d)`` and ``(nt, d)``, labels integers ``(ns,)``. Returns int64 ``(nt,)``, equal
     from run to run. Raises ValueError as ``as_features``, where labels do not fit and where they
     name one category.
@@ -66,7 +67,7 @@ def linear_svm(
     Xs, Xt = as_features(Xs, Xt)
     ys = as_labels(ys, len(Xs))
     if len(ys) > MOST:
-        few = chosen(ys)
+        few = of_each(ys, MOST)
         Xs, ys = Xs[few], ys[few]
     categories = len(np.unique(ys))
     if categories < 2:
@@ -79,19 +80,6 @@ def linear_svm(
     weight = "balanced" if balanced else None
     machine = LinearSVC(C=1.0, class_weight=weight, dual=dual, max_iter=10_000, random_state=0)
     return machine.fit(Xs / scale, ys).predict(Xt / scale)
-
-
-def chosen(ys: np.ndarray) -> np.ndarray:
-    """The rows of about ``MOST`` samples at most, int64: all, or an equal part of each category.
-
-    Evenly chosen in the order of the labels; of a category so rare that none would be, its first.
-    So what a classifier costs grows with the target alone. Labels int64 ``(n,)``.
-    """
-    if len(ys) <= MOST:
-        return np.arange(len(ys))
-    order = np.argsort(ys, kind="stable")
-    evenly = order[np.linspace(0, len(ys) - 1, MOST).astype(int)]
-    return np.union1d(evenly, np.unique(ys, return_index=True)[1])
 
 
 def as_labels(ys: np.ndarray, samples: int) -> np.ndarray:

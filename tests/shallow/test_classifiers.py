@@ -5,8 +5,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.optimize import minimize
 
+from dah.samples import of_each
 from dah.shallow import classifiers
-from dah.shallow.classifiers import chosen, linear_svm, nearest_neighbour
+from dah.shallow.classifiers import linear_svm, nearest_neighbour
 
 CLASSIFIERS = [nearest_neighbour, linear_svm]
 
@@ -159,24 +160,12 @@ def test_linear_svm_needs_two_categories():
         linear_svm(Xs, np.zeros_like(ys), Xt)
 
 
-def test_of_many_source_samples_an_equal_part_of_each_category_is_chosen(monkeypatch):
-    """All of few; a tenth of each of many, and one of a category that has no tenth."""
-    ys = np.concatenate([np.tile([5, 3], 500), [9, 9]])
-    assert_array_equal(chosen(ys), np.arange(1002))
-    monkeypatch.setattr(classifiers, "MOST", 100)
-    rows = chosen(ys)
-    assert (np.diff(rows) > 0).all()
-    counts = np.unique(ys[rows], return_counts=True)
-    assert_array_equal(counts[0], [3, 5, 9])
-    assert_array_equal(np.round(counts[1][:2] / 50), 1)
-
-
 @pytest.mark.parametrize("classify", CLASSIFIERS)
 def test_a_classifier_of_many_samples_is_that_of_those_chosen(monkeypatch, classify):
     """The same labels as from the chosen rows alone."""
     Xs, ys, Xt = problem(ns=300)
     monkeypatch.setattr(classifiers, "MOST", 40)
-    rows, found = chosen(ys), classify(Xs, ys, Xt)
+    rows, found = of_each(ys, 40), classify(Xs, ys, Xt)
     assert 40 <= len(rows) < 60
     monkeypatch.setattr(classifiers, "MOST", 300)
     assert_array_equal(found, classify(Xs[rows], ys[rows], Xt))

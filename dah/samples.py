@@ -1,0 +1,37 @@
+"""Few rows that stand for very many, the same ones in every run.
+
+Up to ``MANY`` images of a domain all of them count in every figure: the largest domain of a
+published data set of domain adaptation, DomainNet's real, has 175,327. Of more, what compares all
+images with all others takes a part of one side, so that its time is linear.
+"""
+
+import numpy as np
+
+MANY = 200_000
+COMPARED = 20_000  # of one side, that all of the other are compared with
+ASKED = 10_000  # whose mean stands for that of all
+
+
+def of_each(labels: np.ndarray, most: int) -> np.ndarray:
+    """The rows of about `most` images at most, int64: all, or an equal part of each category.
+
+    Evenly chosen in the order of the labels; of a category so rare that none would be, its first.
+    Labels integers ``(n,)``.
+    """
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    order = np.argsort(labels, kind="stable")
+    evenly = order[np.linspace(0, len(labels) - 1, most).astype(int)]
+    return np.union1d(evenly, np.unique(labels, return_index=True)[1])
+
+
+def compared(labels: np.ndarray) -> np.ndarray:
+    """All rows, or of more than ``MANY`` about ``COMPARED``, ``of_each`` category; int64."""
+    return of_each(labels, COMPARED if len(labels) > MANY else MANY)
+
+
+def asked(count: int) -> np.ndarray:
+    """All of so many rows, or of more than ``MANY`` ``ASKED`` in equal steps; int64, increasing."""
+    if count <= MANY:
+        return np.arange(count)
+    return np.linspace(0, count - 1, ASKED).astype(int)
