@@ -9,7 +9,8 @@ DENSE_BELOW = 400
 GRAM_BELOW = 2000
 BLOCK = 16  # vectors that a product takes at a time: enough to be fast, and few beyond those wanted
 TOLERANCE = 1e-13
-CELLS = 2**26  # of a product of some rows with all: 512 MiB of float64
+CELLS = 2**23  # of a product of some rows with all: 64 MiB of float64
+SQUARES = 2**22  # of rows whose lengths are taken at a time
 NOISE = 1e-14  # of |A|: replaces a block that vanishes, is below the tolerance in any other
 
 
@@ -60,7 +61,9 @@ def rows_at_once(columns: int, most: int) -> int:
 
 def unit_rows(X: np.ndarray) -> np.ndarray:
     """Rows divided by their Euclidean length; a row of zeros stays zero. Float ``(n, d)``."""
-    length = np.linalg.norm(X, axis=1, keepdims=True)
+    rows = max(1, SQUARES // max(1, X.shape[1]))
+    parts = [X[start : start + rows] for start in range(0, max(1, len(X)), rows)]
+    length = np.concatenate([np.linalg.norm(part, axis=1, keepdims=True) for part in parts])
     return X / np.where(length > 0, length, 1)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 MANY = 200_000
 COMPARED = 20_000  # of one side, that all of the other are compared with
 ASKED = 10_000  # whose mean stands for that of all
+LEARNED = 50_000  # that an encoder or a classifier of domains is fitted to
 
 
 def of_each(labels: np.ndarray, most: int) -> np.ndarray:
@@ -32,6 +33,13 @@ def compared(labels: np.ndarray) -> np.ndarray:
 
 def asked(count: int) -> np.ndarray:
     """All of so many rows, or of more than ``MANY`` ``ASKED`` in equal steps; int64, increasing."""
-    if count <= MANY:
-        return np.arange(count)
-    return np.linspace(0, count - 1, ASKED).astype(int)
+    return _evenly(count, ASKED)
+
+
+def learned(count: int) -> np.ndarray:
+    """All of so many rows, or of more than ``MANY`` ``LEARNED`` as those that are ``asked``."""
+    return _evenly(count, LEARNED)
+
+
+def _evenly(count: int, most: int) -> np.ndarray:
+    return np.arange(count) if count <= MANY else np.linspace(0, count - 1, most).astype(int)

@@ -23,8 +23,9 @@ from stages.command import run
 def main(params: Params, given: Namespace) -> None:
     threadpool_limits(params.train.threads)
     lists = read_lists(given.lists)
-    fc7 = read_fc7(given.features, params.domains_of(given.task), lists)
-    Xs, Xt = (unit_rows(rows.astype(np.float64)) for rows in fc7)
+    read = read_fc7(given.features, params.domains_of(given.task), lists)
+    Xs, Xt = (unit_rows(rows.astype(np.float64)) for rows in read)
+    del read  # of very many images every copy is a GiB
     ys = lists.source_labels
     gfk, tca, coral, jda = (getattr(params.adapt, name) for name in ("gfk", "tca", "coral", "jda"))
     methods = {
@@ -44,6 +45,7 @@ def main(params: Params, given: Namespace) -> None:
         labels = nearest_neighbour(Zs, ys, Zt), linear_svm(Zs, ys, Zt)
         rows = zip(lists.target_ids, *labels, strict=True)
         write_table(given.out / f"{name}.csv", PREDICTIONS, rows)
+        del Zs, Zt
     for line in write_omissions(given.out, given.task, left_out):
         print(line)
 

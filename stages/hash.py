@@ -1,6 +1,7 @@
 """Unsupervised hashing of the target's fc7: ITQ, K-means hashing, BA, BDNN or some of them.
 
-A baseline that these data have too few images or directions for is left out with a word.
+Of very many images a part is learned from. A baseline that these data have too few images or
+directions for is left out with a word.
 """
 
 from argparse import Namespace
@@ -14,6 +15,7 @@ from dah.files.artifacts import Codes, write_codes
 from dah.files.omissions import write_omissions
 from dah.names import UNSUPERVISED
 from dah.params import Params
+from dah.samples import learned
 from dah.tasks.inputs import read_fc7
 from dah.tasks.lists import read_lists
 from stages.command import run
@@ -22,6 +24,7 @@ from stages.command import run
 def main(params: Params, given: Namespace) -> None:
     lists, bits = read_lists(given.lists), params.dah.bits
     Xs, Xt = read_fc7(given.features, params.domains_of(given.task), lists)
+    few = Xt[learned(len(Xt))]
     given.out.mkdir(parents=True, exist_ok=True)
     left_out = {}
     for name in (bar := tqdm(params.unsupervised, f"hash {given.task}", unit="method")):
@@ -29,7 +32,7 @@ def main(params: Params, given: Namespace) -> None:
         try:
             with threadpool_limits(1):  # matrices this small lose more to threads than they gain
                 fit = getattr(hashing, UNSUPERVISED[name])
-                encoder = fit(Xt, bits, np.random.default_rng(given.seed))
+                encoder = fit(few, bits, np.random.default_rng(given.seed))
                 source, target = encoder.encode(Xs), encoder.encode(Xt)
         except ValueError as error:
             left_out[name] = f"dah.bits {bits}: {error}"

@@ -1,7 +1,7 @@
 """Transfer hashing: codes of both domains, learned from their fc7 and the source's labels.
 
-Categories of the target are predicted by eq. 6 from codes. What these data cannot give is left out
-with a word.
+Categories of the target are predicted by eq. 6 from codes. Of very many images a part is learned
+from, and the others are encoded as new ones. What these data cannot give is left out with a word.
 """
 
 from argparse import Namespace
@@ -14,17 +14,34 @@ from dah import hashing
 from dah.files.artifacts import Codes, write_codes
 from dah.files.omissions import write_omissions
 from dah.hashing.prediction import category_probabilities
+from dah.hashing.transfer import RegressionEncoder
 from dah.names import TRANSFER
 from dah.params import Params
+from dah.samples import compared, learned
 from dah.tasks.inputs import read_fc7
 from dah.tasks.lists import read_lists
 from stages.command import run
+
+ROWS_AT_ONCE = 2**15
+
+
+def all_codes(
+    codes: np.ndarray, rows: np.ndarray, encoder: RegressionEncoder, X: np.ndarray
+) -> np.ndarray:
+    """Packed codes of all of X: `codes` of the `rows` learned from, the encoder's of the rest."""
+    if len(rows) == len(X):
+        return codes
+    parts = range(0, len(X), ROWS_AT_ONCE)
+    coded = np.concatenate([encoder.encode(X[i : i + ROWS_AT_ONCE]) for i in parts])
+    coded[rows] = codes
+    return coded
 
 
 def main(params: Params, given: Namespace) -> None:
     lists, bits = read_lists(given.lists), params.dah.bits
     ys, categories = lists.source_labels, len(lists.categories)
     Xs, Xt = read_fc7(given.features, params.domains_of(given.task), lists)
+    few_s, few_t = compared(ys), learned(len(Xt))
     options = {"psca": asdict(params.psca)}
     given.out.mkdir(parents=True, exist_ok=True)
     left_out = {}
@@ -32,19 +49,14 @@ def main(params: Params, given: Namespace) -> None:
         fit, rng = getattr(hashing, TRANSFER[name]), np.random.default_rng(given.seed)
         try:
             with threadpool_limits(1):  # matrices this small lose more to threads than they gain
-                found = fit(Xs, ys, Xt, bits, rng, **options[name])
+                found = fit(Xs[few_s], ys[few_s], Xt[few_t], bits, rng, **options[name])
+                source = all_codes(found.source, few_s, found.encoder, Xs)
+                target = all_codes(found.target, few_t, found.encoder, Xt)
         except ValueError as error:
             left_out[name] = str(error)
             continue
-        sides = found.target, found.source
-        codes = Codes(
-            bits,
-            found.source,
-            lists.source_ids,
-            found.target,
-            lists.target_ids,
-            category_probabilities(*sides, ys, bits, params.dah.sharpness, categories),
-        )
+        shares = category_probabilities(target, source, ys, bits, params.dah.sharpness, categories)
+        codes = Codes(bits, source, lists.source_ids, target, lists.target_ids, shares)
         write_codes(given.out / f"{name}.h5", codes)
     for line in write_omissions(given.out, given.task, left_out):
         print(line)

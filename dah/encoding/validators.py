@@ -13,6 +13,7 @@ from dah.samples import asked
 from dah.shallow.domains import domain_odds
 
 ROWS_AT_ONCE = 1024
+AS_WRITTEN = 2**13  # images, up to which sums are taken as they are written; else in fewer steps
 TEMPERATURE = 0.05  # of soft neighbourhood density (Saito et al. 2021)
 
 
@@ -57,8 +58,7 @@ def neighbourhood_density(p: np.ndarray) -> float:
         score = f[rows] @ f.T / TEMPERATURE
         score[np.arange(len(rows)), rows] = -np.inf
         score -= score.max(axis=1, keepdims=True)
-        q = np.exp(score)
-        total += _entropies(q / q.sum(axis=1, keepdims=True)).sum()
+        total += _softmax_entropies(score).sum()
     return float(total / len(images))
 
 
@@ -108,10 +108,26 @@ def left_out_log_probabilities(
         rows = images[start : start + step]
         inner = sharpness / u.shape[1] * u[rows] @ u.T
         inner[np.arange(len(rows)), rows] = -np.inf
-        log_p[start : start + step] = np.logaddexp.reduceat(inner[:, order], starts, axis=1)
+        log_p[start : start + step] = _log_sums(inner[:, order], starts)
     others = counts - (y[images, None] == np.arange(categories))
     log_p -= np.log(np.maximum(others, 1))
     return log_p - np.logaddexp.reduce(log_p, axis=1, keepdims=True)
+
+
+def _log_sums(z: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """log sum_k exp z_ik over the columns from each of `starts` to the next, float64 ``(n, C)``.
+
+    Of many columns by way of the largest, which takes a fifth of the time.
+    """
+    if z.shape[1] <= AS_WRITTEN:
+        return np.logaddexp.reduceat(z, starts, axis=1)
+    sums = np.empty((len(z), len(starts)))
+    for category, columns in enumerate(np.split(z, starts[1:], axis=1)):
+        largest = columns.max(axis=1, keepdims=True)
+        largest[np.isneginf(largest)] = 0  # an image alone in its category
+        with np.errstate(divide="ignore"):
+            sums[:, category] = np.log(np.exp(columns - largest).sum(axis=1)) + largest[:, 0]
+    return sums
 
 
 def log_softmax(scores: np.ndarray) -> np.ndarray:
@@ -162,6 +178,22 @@ def validation_figures(
             weights = domain_odds(log_odds, len(labels))[images]
             figures["embedded_risk"] = embedded_risk(weights, -log_p[np.arange(len(y)), y])
     return figures
+
+
+def _softmax_entropies(score: np.ndarray) -> np.ndarray:
+    """The entropies of q_ij = exp z_ij / sum_k exp z_ik, float64 ``(n,)``.
+
+        H_i = -sum_j q_ij log q_ij = log sum_k exp z_ik - sum_j q_ij z_ij
+
+    as on the right of many columns, which takes a tenth of the time. Scores float64 ``(n, m)``, the
+    largest of each row 0; minus infinity where q = 0.
+    """
+    q = np.exp(score)
+    total = q.sum(axis=1, keepdims=True)
+    if score.shape[1] <= AS_WRITTEN:
+        return _entropies(q / total)
+    score = np.maximum(score, -1e3)  # exp of either is 0, and 0 times it
+    return np.log(total[:, 0]) - np.einsum("ij,ij->i", q, score) / total[:, 0]
 
 
 def _entropies(p: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from dah.retrieval.hamming import hamming_distances
 
 SHARE = 0.99
 QUERIES_AT_ONCE = 1024
-PAIRS_AT_ONCE = 2**26  # whose distances are held, at most
+PAIRS_AT_ONCE = 2**23  # whose distances are held, at most
 MOST = 10_000  # source images that are looked at, evenly chosen
 NONE = "none of them"  # the category of an image out of reach
 

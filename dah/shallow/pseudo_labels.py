@@ -37,37 +37,38 @@ def pseudo_labels(
     The rounds and the projection are selective pseudo-labelling's (Wang & Breckon, AAAI 2020), the
     spreading is label propagation (Zhou et al., NIPS 2003) in place of their clusters.
     """
-    Xs, Xt = as_features(Xs, Xt)
     ys = as_labels(ys, len(Xs))
-    As, At = principal_directions(Xs, Xt)
+    A = principal_directions(Xs, Xt)
+    sides = As, At = A[: len(ys)], A[len(ys) :]
     count = ys.max() + 1
     Ys = np.eye(count)[ys]
-    spread = np.vstack([Ys / Ys.sum(axis=0), np.zeros((len(Xt), count))]).astype(np.float32)
+    spread = np.vstack([Ys / Ys.sum(axis=0), np.zeros((len(At), count))]).astype(np.float32)
     X, Y = As, Ys
     for round_ in range(1, rounds + 1):
         with threadpool_limits(1, user_api="blas"):  # matrices this small lose to threads
             P = locality_preserving_projection(X, Y, dim)
-        Z = np.vstack([unit_rows(centred(A @ P)) for A in (As, At)])
+        Z = np.vstack([unit_rows(centred(side @ P)) for side in sides])
         F = propagated(neighbour_graph(Z, neighbours), spread, alpha)
-        shares = balanced(F[len(Xs) :])
+        shares = balanced(F[len(ys) :])
         chosen = np.eye(count)[shares.argmax(axis=1)]
-        X = np.vstack([As, At])
+        X = A
         Y = np.vstack([Ys, trust(shares, round_ / rounds)[:, None] * chosen])
     return shares
 
 
-def principal_directions(Xs: np.ndarray, Xt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def principal_directions(Xs: np.ndarray, Xt: np.ndarray) -> np.ndarray:
     """Both domains' samples as directions, in at most 512 principal components of the two.
 
-    Rows have length one before and after. Float64 ``(n, D)`` to float64 ``(n, r)``.
+    Rows have length one before and after. Float ``(n_s, D)`` and ``(n_t, D)`` to float64
+    ``(n_s + n_t, r)``, source first. Raises ValueError as ``as_features``.
     """
-    X = np.vstack([unit_rows(Xs), unit_rows(Xt)])
-    X = centred(X)
+    X = centred(np.vstack([unit_rows(side) for side in as_features(Xs, Xt)]))
     if not X.any():
-        return np.zeros((len(Xs), 1)), np.zeros((len(Xt), 1))
+        return np.zeros((len(X), 1))
     _, V = row_space(X, COMPONENTS)
-    Z = unit_rows(X @ V)
-    return Z[: len(Xs)], Z[len(Xs) :]
+    Z = X @ V
+    del X  # of very many samples it is large
+    return unit_rows(Z)
 
 
 def locality_preserving_projection(X: np.ndarray, Y: np.ndarray, dim: int) -> np.ndarray:

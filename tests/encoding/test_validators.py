@@ -67,16 +67,20 @@ def loop_density(p):
     return total / len(f)
 
 
+@pytest.mark.parametrize("as_written", [0, 1000])
 @pytest.mark.parametrize("block", [1, 4, 1000])
-def test_density_equals_loops_over_pairs(monkeypatch, block):
-    """Whatever the block of rows."""
+def test_density_equals_loops_over_pairs(monkeypatch, block, as_written):
+    """Whatever the block of rows, by either sum."""
     monkeypatch.setattr(validators, "ROWS_AT_ONCE", block)
+    monkeypatch.setattr(validators, "AS_WRITTEN", as_written)
     p = random_probabilities(9, 4, sharpness=3)
     assert_allclose(neighbourhood_density(p), loop_density(p))
 
 
-def test_density_by_hand():
+@pytest.mark.parametrize("as_written", [0, 1000])
+def test_density_by_hand(monkeypatch, as_written):
     """Of four images, all alike: ln 3; in two sure pairs: the neighbour alone, 0."""
+    monkeypatch.setattr(validators, "AS_WRITTEN", as_written)
     assert_allclose(neighbourhood_density(np.full((4, 2), 0.5)), math.log(3))
     pairs = np.repeat(np.eye(2), 2, axis=0)
     assert_allclose(neighbourhood_density(pairs), 0, atol=1e-6)
@@ -171,10 +175,12 @@ def loop_left_out(u, y, categories):
     return np.array(rows)
 
 
+@pytest.mark.parametrize("as_written", [0, 1000])
 @pytest.mark.parametrize("block", [1, 4, 1000])
-def test_left_out_probabilities_equal_loops(monkeypatch, block):
-    """Unequal categories in any order, one of them a single image, whatever the block."""
+def test_left_out_probabilities_equal_loops(monkeypatch, block, as_written):
+    """Unequal categories in any order, one of them a single image, whatever the block and sums."""
     monkeypatch.setattr(validators, "ROWS_AT_ONCE", block)
+    monkeypatch.setattr(validators, "AS_WRITTEN", as_written)
     u, y = RNG.standard_normal((9, 4)), np.array([2, 0, 0, 2, 1, 0, 0, 3, 1])
     log_p = left_out_log_probabilities(u, y, 4, 4)
     assert_allclose(np.exp(log_p), loop_left_out(u, y, 4), rtol=1e-12)
