@@ -22,14 +22,19 @@ from dah import hashing
 from dah.encoding.outputs import principal_components, probabilities
 from dah.encoding.validators import left_out_log_probabilities, neighbourhood_density
 from dah.evaluation.embedding import tsne
+from dah.evaluation.targets import queries_of
+from dah.hashing.prediction import category_probabilities
+from dah.hashing.transfer import all_codes
 from dah.retrieval import statistics
 from dah.retrieval.hamming import histograms
 from dah.retrieval.reach import is_beyond, reach
+from dah.samples import asked, compared, learned
 from dah.shallow import adapt
 from dah.shallow.classifiers import linear_svm, nearest_neighbour
 from dah.shallow.domains import held_out_log_odds
 from dah.shallow.propagation import nearest_others
 from dah.shallow.pseudo_labels import pseudo_labels
+from dah.tasks.lists import Labels
 
 WIDTH, BITS, CATEGORIES = 128, 64, 10
 LABELS = {"dim": 64, "neighbours": 15, "alpha": 0.9, "rounds": 10}
@@ -51,8 +56,31 @@ class Data:
 
 
 def _map(d: Data) -> Any:
-    asked = len(d.y) // 10
-    return histograms(d.ct[:asked], d.y[:asked], d.ct[asked:], d.y[asked:], bits=BITS, n_jobs=1)
+    tenth = np.arange(len(d.y)) % 100 < CATEGORIES
+    rows = queries_of(Labels(d.y, d.y, tenth))
+    return histograms(d.ct[rows], d.y[rows], d.ct[~tenth], d.y[~tenth], bits=BITS, n_jobs=1)
+
+
+def _psca(d: Data) -> Any:
+    of = compared(d.y), learned(len(d.y))
+    found = hashing.psca(d.Xs[of[0]], d.y[of[0]], d.Xt[of[1]], BITS, d.rng)
+    target, source = (
+        all_codes(codes, rows, found.encoder, X)
+        for codes, rows, X in zip((found.target, found.source), of[::-1], (d.Xt, d.Xs), strict=True)
+    )
+    return category_probabilities(target, source, d.y, BITS, 10.0, CATEGORIES)
+
+
+def _hash(fit: Callable[..., Any]) -> Callable[[Data], Any]:
+    return lambda d: fit(d.Xt[learned(len(d.y))], BITS, d.rng).encode(d.Xt)
+
+
+def _left_out(d: Data) -> Any:
+    return left_out_log_probabilities(d.us, d.y, 10.0, CATEGORIES, asked(len(d.y)))
+
+
+def _reach(d: Data) -> Any:
+    return is_beyond(d.ct[asked(len(d.y))], d.cs, reach(d.cs, BITS))
 
 
 RUNS: dict[str, tuple[str, Callable[[Data], Any]]] = {
@@ -61,19 +89,20 @@ RUNS: dict[str, tuple[str, Callable[[Data], Any]]] = {
     "gfk": ("adapt", lambda d: adapt.gfk(d.Xs, d.Xt, 20)),
     "tca": ("adapt", lambda d: adapt.tca(d.Xs, d.Xt, 20, 1.0)),
     "coral": ("adapt", lambda d: adapt.coral(d.Xs, d.Xt, 1.0)),
+    "jda": ("adapt", lambda d: adapt.jda(d.Xs, d.y, d.Xt, 20, 1.0, 10)),
     "neighbours": ("train", lambda d: nearest_others(d.Xt, 15)),
     "labels": ("train", lambda d: pseudo_labels(d.Xs, d.y, d.Xt, **LABELS)),
     "odds": ("encode", lambda d: held_out_log_odds(d.Xs, d.Xt, 0)),
     "components": ("encode", lambda d: principal_components(d.Xs, d.Xt)),
     "eq. 6": ("encode", lambda d: probabilities(d.ut, d.us, d.y, 10.0, CATEGORIES)),
     "density": ("encode", lambda d: neighbourhood_density(d.p)),
-    "left out": ("encode", lambda d: left_out_log_probabilities(d.us, d.y, 10.0, CATEGORIES)),
-    "reach": ("encode", lambda d: is_beyond(d.ct, d.cs, reach(d.cs, BITS))),
-    "psca": ("transfer", lambda d: hashing.psca(d.Xs, d.y, d.Xt, BITS, d.rng)),
-    "itq": ("hash", lambda d: hashing.itq(d.Xt, BITS, d.rng)),
-    "kmeans": ("hash", lambda d: hashing.kmeans_hashing(d.Xt, BITS, d.rng)),
-    "ba": ("hash", lambda d: hashing.binary_autoencoder(d.Xt, BITS, d.rng)),
-    "bdnn": ("hash", lambda d: hashing.binary_network(d.Xt, BITS, d.rng)),
+    "left out": ("encode", _left_out),
+    "reach": ("encode", _reach),
+    "psca": ("transfer", _psca),
+    "itq": ("hash", _hash(hashing.itq)),
+    "kmeans": ("hash", _hash(hashing.kmeans_hashing)),
+    "ba": ("hash", _hash(hashing.binary_autoencoder)),
+    "bdnn": ("hash", _hash(hashing.binary_network)),
     "map": ("evaluate", _map),
     "collisions": ("evaluate", lambda d: statistics.collisions(d.ct)),
     "tsne": ("evaluate", lambda d: tsne(d.Xs, d.Xt, d.y, d.y)),

@@ -14,27 +14,13 @@ from dah import hashing
 from dah.files.artifacts import Codes, write_codes
 from dah.files.omissions import write_omissions
 from dah.hashing.prediction import category_probabilities
-from dah.hashing.transfer import RegressionEncoder
+from dah.hashing.transfer import all_codes
 from dah.names import TRANSFER
 from dah.params import Params
 from dah.samples import compared, learned
 from dah.tasks.inputs import read_fc7
 from dah.tasks.lists import read_lists
 from stages.command import run
-
-ROWS_AT_ONCE = 2**15
-
-
-def all_codes(
-    codes: np.ndarray, rows: np.ndarray, encoder: RegressionEncoder, X: np.ndarray
-) -> np.ndarray:
-    """Packed codes of all of X: `codes` of the `rows` learned from, the encoder's of the rest."""
-    if len(rows) == len(X):
-        return codes
-    parts = range(0, len(X), ROWS_AT_ONCE)
-    coded = np.concatenate([encoder.encode(X[i : i + ROWS_AT_ONCE]) for i in parts])
-    coded[rows] = codes
-    return coded
 
 
 def main(params: Params, given: Namespace) -> None:

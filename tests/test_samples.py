@@ -14,6 +14,8 @@ from dah.files.artifacts import Codes
 from dah.hashing.prediction import category_probabilities
 from dah.retrieval.reach import nearest_distances
 from dah.samples import asked, compared, of_each
+from dah.shallow import domains
+from dah.shallow.pseudo_labels import pseudo_labels
 
 ROWS, BITS, CATEGORIES = 300, 16, 3
 Y = np.arange(ROWS) % CATEGORIES
@@ -99,6 +101,35 @@ def test_figures_of_the_source_are_means_over_those_asked(few):
     assert found["source_accuracy"] == 100 * np.mean(log_p.argmax(axis=1) == Y[rows])
     risk = validators.embedded_risk(np.exp(odds[rows]), -log_p[np.arange(40), Y[rows]])
     assert_allclose(found["embedded_risk"], risk)
+
+
+def test_pseudo_labels_of_very_many_source_samples_are_those_of_the_ones_compared(few):
+    """Every target sample has its own all the same."""
+    (Xs, _), (Xt, _) = drawn(), drawn(130, seed=1)
+    options = {"dim": 4, "neighbours": 5, "alpha": 0.5, "rounds": 2}
+    rows = compared(Y)
+    found = pseudo_labels(Xs, Y, Xt, **options)
+    assert found.shape == (130, CATEGORIES)
+    assert_array_equal(found, pseudo_labels(Xs[rows], Y[rows], Xt, **options))
+
+
+def test_the_classifier_of_domains_learns_from_a_part(few, monkeypatch):
+    """The odds of all images by fits to 50 of a fold's, of both domains alike."""
+    fitted = []
+
+    class Model:
+        def fit(self, X, y):
+            fitted.append(np.bincount(y))
+            return self
+
+        def decision_function(self, X):
+            return X[:, 0]
+
+    monkeypatch.setattr(samples, "LEARNED", 50)
+    monkeypatch.setattr(domains, "domain_classifier", Model)
+    (Xs, _), (Xt, _) = drawn(), drawn(seed=1)
+    assert_array_equal(domains.held_out_log_odds(Xs, Xt, 0), np.concatenate([Xs, Xt])[:, 0])
+    assert_array_equal(fitted, np.full((5, 2), 25))
 
 
 def test_out_of_reach_is_a_share_of_those_asked(few):

@@ -18,6 +18,8 @@ from dah.hashing.settings import check_counts, check_weights
 from dah.linalg import as_features
 from dah.retrieval.codes import pack
 
+ROWS_AT_ONCE = 2**15  # that are encoded
+
 
 @dataclass(frozen=True)
 class RegressionEncoder:
@@ -90,6 +92,18 @@ def psca(
     Bs, Bt = domain_codes(D[:ns], D[ns:], agreement, start)
     W = np.linalg.solve(Z.T @ Z + ridge * np.eye(Z.shape[1]), Z.T @ np.vstack([Bs, Bt]))
     return TransferCodes(pack(Bs), pack(Bt), Y[ns:], RegressionEncoder(features, W))
+
+
+def all_codes(
+    codes: np.ndarray, rows: np.ndarray, encoder: RegressionEncoder, X: np.ndarray
+) -> np.ndarray:
+    """Packed codes of all of X: `codes` of the `rows` learned from, the encoder's of the rest."""
+    if len(rows) == len(X):
+        return codes
+    parts = range(0, len(X), ROWS_AT_ONCE)
+    coded = np.concatenate([encoder.encode(X[i : i + ROWS_AT_ONCE]) for i in parts])
+    coded[rows] = codes
+    return coded
 
 
 def align(

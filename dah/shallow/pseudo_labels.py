@@ -5,6 +5,7 @@ from scipy.linalg import eigh
 from threadpoolctl import threadpool_limits
 
 from dah.linalg import as_features, centred, row_space, unit_rows
+from dah.samples import compared
 from dah.shallow.classifiers import as_labels
 from dah.shallow.propagation import balanced, neighbour_graph, propagated
 
@@ -31,13 +32,15 @@ def pseudo_labels(
     each category, the r / R samples that are surest of it, with weights that fade out smoothly
     (``trust``), so that a rounding error does not decide. Features float ``(n_s, D)`` and
     ``(n_t, D)``, labels int64 ``(n_s,)`` in 0 ... C - 1, each present. Returns float32
-    ``(n_t, C)``, rows that sum to one. It is deterministic. Raises ValueError as ``as_features``
-    and ``as_labels``.
+    ``(n_t, C)``, rows that sum to one. It is deterministic. Of very many source samples those
+    that are ``compared`` are all. Raises ValueError as ``as_features`` and ``as_labels``.
 
     The rounds and the projection are selective pseudo-labelling's (Wang & Breckon, AAAI 2020), the
     spreading is label propagation (Zhou et al., NIPS 2003) in place of their clusters.
     """
     ys = as_labels(ys, len(Xs))
+    few = compared(ys)
+    Xs, ys = Xs[few], ys[few]
     A = principal_directions(Xs, Xt)
     sides = As, At = A[: len(ys)], A[len(ys) :]
     count = ys.max() + 1

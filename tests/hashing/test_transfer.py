@@ -22,7 +22,6 @@ from dah.hashing.prediction import category_probabilities
 from dah.hashing.principal import signs
 from dah.linalg import unit_rows
 from dah.retrieval.codes import pack, unpack
-from stages.transfer import all_codes
 
 
 def domains(ns=90, nt=60, d=12, c=3, shift=1.0, noise=0.3, seed=0):
@@ -246,14 +245,14 @@ def test_separated_domains_are_told_apart_without_error(bits):
 
 def test_codes_of_a_part_that_was_learned_from_go_with_the_encoders_of_the_rest(monkeypatch):
     """In blocks of any size; where all were learned from, their codes as they are."""
-    monkeypatch.setattr("stages.transfer.ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("dah.hashing.transfer.ROWS_AT_ONCE", 7)
     Xs, ys, Xt, _ = domains()
     rows = np.arange(0, 60, 4)
     found = psca(Xs, ys, Xt[rows], 16, np.random.default_rng(0))
     expected = found.encoder.encode(Xt)
     expected[rows] = found.target
-    assert_array_equal(all_codes(found.target, rows, found.encoder, Xt), expected)
-    assert all_codes(found.source, np.arange(90), found.encoder, Xs) is found.source
+    assert_array_equal(transfer.all_codes(found.target, rows, found.encoder, Xt), expected)
+    assert transfer.all_codes(found.source, np.arange(90), found.encoder, Xs) is found.source
 
 
 def test_codes_are_of_one_seed_and_change_no_argument():
