@@ -30,11 +30,12 @@ def probabilities(
     """
     few = compared(ys)
     source, labels = torch.from_numpy(us[few]), torch.from_numpy(ys[few])
-    blocks = [
-        category_log_probabilities(block, source, labels, sharpness, categories).exp()
-        for block in torch.from_numpy(ut).split(rows_at_once(len(few), QUERIES_AT_ONCE))
-    ]
-    return torch.cat(blocks).numpy()
+    target = torch.from_numpy(ut)
+    p = target.new_empty(len(ut), categories)  # first: a block's, kept, would split the heap
+    step = rows_at_once(len(few), QUERIES_AT_ONCE)
+    for to, block in zip(p.split(step), target.split(step), strict=True):
+        to[:] = category_log_probabilities(block, source, labels, sharpness, categories).exp()
+    return p.numpy()
 
 
 def codes_of(

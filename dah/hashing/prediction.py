@@ -33,11 +33,10 @@ def category_probabilities(
     source, ys = source[few], ys[few]
     counts = np.bincount(ys, minlength=categories)
     mean = np.eye(categories)[ys] / np.maximum(counts, 1)
-    blocks = []
+    p = np.empty((len(target), categories))
     step = rows_at_once(len(source), QUERIES_AT_ONCE)
     for start in range(0, len(target), step):
         distances = hamming_distances(target[start : start + step], source)
         nearer = distances.min(axis=1, keepdims=True) - distances  # the largest exponent is 0
-        blocks.append(np.exp(2 * sharpness / bits * nearer) @ mean)
-    p = np.concatenate(blocks)
+        p[start : start + step] = np.exp(2 * sharpness / bits * nearer) @ mean
     return p / p.sum(axis=1, keepdims=True)

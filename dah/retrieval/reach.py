@@ -16,10 +16,10 @@ def nearest_distances(codes: np.ndarray, source: np.ndarray) -> np.ndarray:
 
     Packed uint8 ``(n, bytes)`` and ``(n_s, bytes)``.
     """
-    step = _queries_at_once(source)
-    blocks = range(0, len(codes), step)
-    found = [hamming_distances(codes[i : i + step], source).min(axis=1) for i in blocks]
-    return np.concatenate([*found, np.empty(0, np.int32)])
+    step, nearest = _queries_at_once(source), np.empty(len(codes), np.int32)
+    for i in range(0, len(codes), step):
+        nearest[i : i + step] = hamming_distances(codes[i : i + step], source).min(axis=1)
+    return nearest
 
 
 def is_beyond(codes: np.ndarray, source: np.ndarray, reach: int | None) -> np.ndarray:
