@@ -103,15 +103,15 @@ def left_out_log_probabilities(
     u = u.astype(np.float64)
     images = np.arange(len(u)) if images is None else images
     place, columns = np.arange(len(u)), u
-    if len(u) > AS_WRITTEN:  # sorted before the product, not after it
-        place, columns, order = np.argsort(order), u[order], slice(None)
+    if early := len(u) > AS_WRITTEN:  # in the order of the categories before the product
+        place, columns = np.argsort(order), u[order]
     log_p = np.empty((len(images), categories))
     step = rows_at_once(len(u), ROWS_AT_ONCE)
     for start in range(0, len(images), step):
         rows = images[start : start + step]
         inner = sharpness / u.shape[1] * u[rows] @ columns.T
         inner[np.arange(len(rows)), place[rows]] = -np.inf
-        log_p[start : start + step] = _log_sums(inner[:, order], starts)
+        log_p[start : start + step] = _log_sums(inner if early else inner[:, order], starts)
     others = counts - (y[images, None] == np.arange(categories))
     log_p -= np.log(np.maximum(others, 1))
     return log_p - np.logaddexp.reduce(log_p, axis=1, keepdims=True)
