@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dah import samples
-from dah.encoding import validators
+from dah.encoding import outputs, validators
 from dah.encoding.outputs import probabilities
 from dah.evaluation import targets
 from dah.files.artifacts import Codes
@@ -69,6 +69,18 @@ def test_eq_6_of_very_many_source_images_is_that_of_those_compared(few):
     by_codes = category_probabilities(ht, hs, Y, BITS, 9.0, CATEGORIES)
     expected = category_probabilities(ht, hs[rows], Y[rows], BITS, 9.0, CATEGORIES)
     assert_array_equal(by_codes, expected)
+
+
+@pytest.mark.parametrize("sharpness", [9.0, 300.0])
+def test_eq_6_by_the_likeliest_image_is_that_of_the_losses(monkeypatch, sharpness):
+    """Also where the shares of most categories are zero, and of one without images."""
+    (us, _), (ut, _) = drawn(), drawn(seed=1)
+    expected = probabilities(ut, us, Y, sharpness, CATEGORIES + 1)
+    monkeypatch.setattr(outputs, "AS_WRITTEN", 0)
+    found = probabilities(ut, us, Y, sharpness, CATEGORIES + 1)
+    assert found.dtype == np.float32
+    assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    assert (found[:, -1] == 0).all()
 
 
 def test_of_very_many_images_some_are_asked_among_all(few):

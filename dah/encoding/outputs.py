@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dah.compute.activations import Activations
 from dah.deep.losses import category_log_probabilities
@@ -17,6 +18,7 @@ from dah.shallow.domains import domain_error
 from dah.tasks.lists import Lists
 
 QUERIES_AT_ONCE = 1024
+AS_WRITTEN = 2**13  # source images, up to which eq. 6 is that of the losses
 COMPONENTS = 50
 
 
@@ -33,9 +35,26 @@ def probabilities(
     target = torch.from_numpy(ut)
     p = target.new_empty(len(ut), categories)  # first: a block's, kept, would split the heap
     step = rows_at_once(len(few), QUERIES_AT_ONCE)
+    mean = torch.nn.functional.one_hot(labels, categories).to(source.dtype)
+    mean /= mean.sum(dim=0).clamp_min(1)
     for to, block in zip(p.split(step), target.split(step), strict=True):
-        to[:] = category_log_probabilities(block, source, labels, sharpness, categories).exp()
+        if len(few) > AS_WRITTEN:
+            to[:] = _by_largest(block, source, mean, sharpness)
+        else:
+            to[:] = category_log_probabilities(block, source, labels, sharpness, categories).exp()
     return p.numpy()
+
+
+def _by_largest(ut: Tensor, us: Tensor, mean: Tensor, sharpness: float) -> Tensor:
+    """Eq. 6 in half of the time: what is e^87 times less likely than the likeliest image is 0.
+
+        p_ij = l_ij / sum_k l_ik,   l_i = sum_s exp(z_is - max_s z_is) M_s,   M_sj = [y_s = j] / n_j
+
+    Outputs float ``(n_t, bits)`` and ``(n_s, bits)``, M float ``(n_s, C)``.
+    """
+    z = sharpness / ut.shape[1] * ut @ us.T
+    likeness = z.sub_(z.amax(dim=1, keepdim=True)).exp_() @ mean
+    return likeness / likeness.sum(dim=1, keepdim=True)
 
 
 def codes_of(
