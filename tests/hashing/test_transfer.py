@@ -228,6 +228,27 @@ def test_the_kernels_coordinates_are_nystroems():
     assert_allclose(Z @ Z.T, kernel.kernel(X, X, features.width), atol=1e-7)
 
 
+@pytest.mark.parametrize(("factor", "rank"), [(0.8, 4), (1.25, 5)])
+def test_directions_that_rounding_makes_are_left_out(factor, rank):
+    """Two landmarks as near as an eigenvalue of 100 n eps of the largest: below it they are one."""
+    X = np.eye(5)[[0, 1, 2, 3, 0]]
+    s = ((X[:, None] - X) ** 2).sum(2).mean()
+    smallest = 100 * 5 * np.finfo(float).eps * np.linalg.eigvalsh(kernel.kernel(X, X, s))[-1]
+    X[4, 4] = np.sqrt(2 * s * factor * smallest)  # 1 - k = |x - y|^2 / (2 s)
+    features = kernel.kernel_map(X, 5, np.random.default_rng(0))
+    assert features.root.shape == (5, rank)
+    assert_allclose(features(X) @ features(X).T, kernel.kernel(X, X, s), atol=1e-6)
+
+
+def test_squared_distances_equal_loops_and_are_never_below_0():
+    """Nor where two rows are equal but for rounding."""
+    X = 1e3 * np.random.default_rng(0).standard_normal((20, 9))
+    Y = np.vstack([X[::-1], X[:7] + 1e-9])
+    twin = [[sum((a - b) ** 2 for a, b in zip(x, y, strict=True)) for y in Y] for x in X]
+    assert_allclose(kernel.squared_distances(X, Y), twin, atol=1e-7)
+    assert (kernel.squared_distances(X, Y) >= 0).all()
+
+
 @pytest.mark.parametrize("bits", [8, 16, 64])
 def test_separated_domains_are_told_apart_without_error(bits):
     """Learned images by memberships and by codes, unseen ones by codes; single category queries."""
@@ -309,6 +330,8 @@ def test_what_cannot_be_learned_from_is_refused_with_both_numbers():
     found = psca(Xs, ys, Xt, 8, rng)
     with pytest.raises(ValueError, match="fitted to 12 features, found 11: take both from one"):
         found.encoder.encode(Xt[:, 1:])
+    with pytest.raises(ValueError, match="fitted to 12 features, found 13: take both from one"):
+        found.encoder.encode(Xt[:, [*range(12), 0]])
 
 
 def test_unseen_images_are_encoded_by_ridge_regression():
