@@ -1,6 +1,6 @@
 """PSCA: each step against another solver, what must hold, data that leave nothing to learn."""
 
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -86,9 +86,35 @@ def test_memberships_at_the_edge():
 
 def test_confidence_by_hand():
     """Where both agree, a ratio of margins; where not, less the farther the two are apart."""
-    pi = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]])
-    D = np.array([[1.0, 1.5, 3.0], [1.0, 4.0, 2.0]])
-    assert_allclose(confidence(pi, D), [(0.6 - 0.3) / (1.5 - 1.0), 0.5 * (1 - (0.5 - 0.2))])
+    pi = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.1, 0.8]])
+    D = np.array([[1.0, 1.5, 3.0], [1.0, 4.0, 2.0], [3.0, 2.5, 0.5]])
+    expected = [(0.6 - 0.3) / (1.5 - 1.0), 0.5 * (1 - (0.5 - 0.2)), (0.8 - 0.1) / (2.5 - 0.5)]
+    assert_allclose(confidence(pi, D), expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_probabilities_are_those_of_loops(seed):
+    """scikit-learn's clusters, the best of all ways to match them, each probability by itself."""
+    rng = np.random.default_rng(seed)
+    ys, centres = np.array([0, 0, 1, 2, 2, 2, 1, 0, 2]), rng.standard_normal((3, 4))
+    Zs = centres[ys] + 0.3 * rng.standard_normal((9, 4)) + 5
+    Zt = centres[np.arange(14) % 3] + 1.5 * rng.standard_normal((14, 4)) + 5
+    mean = (Zs.sum(axis=0) + Zt.sum(axis=0)) / 23
+    Us, Ut = ([z / np.sqrt(z @ z) for z in Z - mean] for Z in (Zs, Zt))
+    means = [sum(u for u, y in zip(Us, ys, strict=True) if y == k) for k in range(3)]
+    m = np.array([of / np.sqrt(of @ of) for of in means])
+    k = KMeans(3, init=m, n_init=1, max_iter=300, tol=0).fit(np.array(Ut)).cluster_centers_
+
+    def apart(order):
+        return sum((m[j] - k[order[j]]) @ (m[j] - k[order[j]]) for j in range(3))
+
+    k = np.array([k[j] / np.sqrt(k[j] @ k[j]) for j in min(permutations(range(3)), key=apart)])
+    twin = []
+    for u in Ut:
+        p, q = (np.exp([-(u - c) @ (u - c) for c in of]) for of in (m, k))
+        largest = np.maximum(p / p.sum(), q / q.sum())
+        twin.append(largest / largest.sum())
+    assert_allclose(structured_probabilities(Zs, np.eye(3)[ys], Zt), twin, rtol=1e-7)
 
 
 def test_clusters_are_those_of_scikit_learn():
@@ -121,6 +147,44 @@ def stage(n=50, d=20, c=3, q=5, seed=0):
     X, Y = rng.standard_normal((n, d)), rng.dirichlet(np.ones(c), n)
     C = np.linalg.qr(rng.standard_normal((q, c)))[0]
     return X, Y, prototypes.mean_difference(n // 2, n - n // 2), C
+
+
+def test_the_objective_by_hand():
+    """Two samples on a line, two categories: each term of another size."""
+    X, Y, e = np.array([[3.0], [1.0]]), np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([1.0, -0.5])
+    P, C = np.array([[3.0, -4.0]]), np.eye(2)  # |P| = 5, samples at (9, -12) and (3, -4)
+    distances = (8**2 + 12**2) + 0.25 * (2**2 + 4**2) + 0.25 * (3**2 + 5**2)
+    means = (9 - 1.5) ** 2 + (12 - 2) ** 2
+    found = prototypes.objective(X, Y, e, P, C, 7.0, 0.3)
+    assert_allclose(found, distances + 7.0 * means + 0.3 * 5, rtol=1e-12)
+    wide = np.vstack([P, [[0.6, 0.8]]])  # a second feature that is always zero
+    found = prototypes.objective(np.c_[X, [0, 0]], Y, e, wide, C, 7.0, 0.3)
+    assert_allclose(found, distances + 7.0 * means + 0.3 * (5 + 1), rtol=1e-12)
+
+
+def test_the_difference_of_means_by_hand():
+    """The mean of the source less that of the target."""
+    assert_array_equal(prototypes.mean_difference(2, 4), [0.5, 0.5, *[-0.25] * 4])
+
+
+@pytest.mark.parametrize("d", [20, 80])
+def test_projection_takes_its_steps(monkeypatch, d):
+    """Each the solution of a dense system, the first a ridge regression; the smaller is solved."""
+    X, Y, e, C = stage(d=d)
+    A = X.T @ np.diag((Y**2).sum(axis=1)) @ X + 2.0 * np.outer(X.T @ e, X.T @ e)
+    twins, weights = [], np.ones(d)
+    for _ in range(5):
+        twins.append(np.linalg.solve(A + 0.5 * np.diag(weights), X.T @ Y**2 @ C.T))
+        weights = 1 / (2 * np.sqrt((twins[-1] ** 2).sum(axis=1)))
+    for steps in (1, 2, 3, 5):
+        P = prototypes.projection(X, Y, e, C, 2.0, 0.5, steps=steps)
+        assert_allclose(P, twins[steps - 1], atol=1e-8)
+    assert_allclose(prototypes.projection(X, Y, e, C, 2.0, 0.5), twins[2], atol=1e-8)
+    sizes, plain = [], prototypes._ridge
+    monkeypatch.setattr(prototypes, "_ridge", lambda A, *of: sizes.append(len(A)) or plain(A, *of))
+    P = prototypes.projection(X, Y, e, C, 2.0, 0.5, twins[1], steps=2)
+    assert_allclose(P, twins[3], atol=1e-8)
+    assert sizes == [min(d, 51)] * 2  # 50 samples and the difference of means
 
 
 @pytest.mark.parametrize("d", [20, 80])
