@@ -1,10 +1,14 @@
 """PSCA: each step against another solver, what must hold, data that leave nothing to learn."""
 
+from dataclasses import asdict
+from inspect import signature
 from itertools import pairwise, permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
+from scipy.linalg import polar
 from scipy.optimize import minimize
 from scipy.stats import ortho_group
 from sklearn.cluster import KMeans
@@ -21,6 +25,7 @@ from dah.hashing.memberships import (
 from dah.hashing.prediction import category_probabilities
 from dah.hashing.principal import signs
 from dah.linalg import unit_rows
+from dah.params import load
 from dah.retrieval.codes import pack, unpack
 
 
@@ -267,6 +272,70 @@ def test_the_second_stage_never_rises(monkeypatch):
     assert values[-1] < values[0]
     assert_array_equal(Bs, signs(Ds @ Ws.T))
     assert_array_equal(Bt, signs(Dt @ Wt.T))
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 7])
+def test_the_second_stage_takes_its_rounds(monkeypatch, rounds):
+    """Each frame the orthonormal polar factor of what it answers, the source's before the target's.
+
+    Without a number there are twenty rounds.
+    """
+    rng = np.random.default_rng(1)
+    Ds, Dt = rng.standard_normal((40, 10)), rng.standard_normal((30, 10)) + 0.5
+    W = np.linalg.qr(rng.standard_normal((10, 10)))[0][:6]
+    frames, plain = [], prototypes.procrustes
+    monkeypatch.setattr(transfer, "procrustes", lambda M: frames.append(plain(M)) or frames[-1])
+    transfer.domain_codes(Ds, Dt, 3.0, W, rounds)
+    twins = [W, W]
+    for _ in range(rounds):
+        for D in (Ds, Dt):
+            mine, other = twins[-2:]
+            twins.append(polar(np.where(D @ mine.T >= 0, 1.0, -1.0).T @ D + 3.0 * other)[0])
+    assert len(frames) == 2 * rounds
+    assert_allclose(frames, twins[2:], atol=1e-10)
+    frames.clear()
+    transfer.domain_codes(Ds, Dt, 3.0, W)
+    assert len(frames) == 2 * 20
+
+
+@pytest.mark.parametrize("c", [2, 3])
+def test_the_first_stage_takes_its_rounds(c):
+    """One, and three written out: labels once one-hot, then memberships, prototypes, projection."""
+    Xs, ys, Xt, _ = domains(c=c, noise=1.2)
+    X, Ys, e = np.vstack([Xs, Xt]), np.eye(c)[ys], np.repeat([1 / 90, -1 / 60], [90, 60])
+    Y = np.vstack([Ys, np.eye(c)[structured_probabilities(Xs, Ys, Xt).argmax(axis=1)]])
+    C, P = np.eye(5)[:, :c], prototypes.projection(X, Y, e, np.eye(5)[:, :c], 2.0, 0.5)
+    for found, twin in zip(transfer.align(X, Ys, 2.0, 0.5, 1, 5), (Y, C, P), strict=True):
+        assert_allclose(found, twin, atol=1e-10)
+    for _ in range(2):
+        Zs, Zt = Xs @ P, Xt @ P
+        pi = structured_probabilities(Zs, Ys, Zt)
+        D = np.array([[(z - c) @ (z - c) for c in C.T] for z in Zt])
+        Y = np.vstack([Ys, memberships(D, pi.argmax(axis=1), confidence(pi, D))])
+        C = polar(np.vstack([Zs, Zt]).T @ Y**2)[0]
+        P = prototypes.projection(X, Y, e, C, 2.0, 0.5, P)
+    assert np.abs(Y[90:] - Y[90:].round()).max() > 0.01  # not what one-hot labels would do as well
+    for found, twin in zip(transfer.align(X, Ys, 2.0, 0.5, 3, 5), (Y, C, P), strict=True):
+        assert_allclose(found, twin, atol=1e-7)
+
+
+@pytest.mark.parametrize(("bits", "dim"), [(2, 3), (6, 3), (7, 4), (8, 4), (9, 5)])
+def test_the_common_space_has_half_as_many_dimensions_as_bits(monkeypatch, bits, dim):
+    """Rounded up, and no fewer than categories."""
+    found, plain = [], transfer.align
+    monkeypatch.setattr(transfer, "align", lambda *of: found.append(of) or plain(*of))
+    Xs, ys, Xt, _ = domains()
+    psca(Xs, ys, Xt, bits, np.random.default_rng(0), mmd=4.0, sparsity=0.2, rounds=2)
+    ((_, Ys, *settings),) = found
+    assert_array_equal(Ys, np.eye(3)[ys])
+    assert settings == [4.0, 0.2, 2, dim]
+
+
+def test_without_numbers_it_is_as_params_yaml_has_it():
+    """One number for the library and the pipeline."""
+    given = load(Path(__file__).parents[2] / "params.yaml").psca
+    known = {name: of.default for name, of in signature(psca).parameters.items()}
+    assert {name: known[name] for name in asdict(given)} == asdict(given)
 
 
 def test_the_projections_of_the_domains_agree_when_they_must():
