@@ -453,6 +453,8 @@ def test_what_cannot_be_learned_from_is_refused_with_both_numbers():
         psca(np.ones((90, 12)), ys, np.ones((60, 12)), 8, rng)
     with pytest.raises(ValueError, match=r"90 source samples need labels of shape .* \(89,\)"):
         psca(Xs, ys[1:], Xt, 8, rng)
+    with pytest.raises(ValueError, match=r"89 source samples need labels of shape .* \(90,\)"):
+        psca(Xs[1:], ys, Xt, 8, rng)
     with pytest.raises(ValueError, match="source and target have 12 and 11 features"):
         psca(Xs, ys, Xt[:, 1:], 8, rng)
     with pytest.raises(ValueError, match="bits must be a whole number from 1 on, found 0"):
