@@ -41,7 +41,7 @@ TESTS = {
     "dah/retrieval/codes.py": "tests/retrieval",
     "dah/retrieval/hamming.py": "tests/retrieval",
     "dah/retrieval/precision.py": "tests/retrieval",
-    "dah/retrieval/reach.py": "tests/retrieval",
+    "dah/retrieval/reach.py": "tests/retrieval/test_reach.py",
     "dah/retrieval/statistics.py": "tests/retrieval",
     "dah/retrieval/ties.py": "tests/retrieval",
     "dah/hashing/quantization.py": "tests/hashing/test_hashing.py",

@@ -91,10 +91,11 @@ def test_memberships_at_the_edge():
 
 def test_confidence_by_hand():
     """Where both agree, a ratio of margins; where not, less the farther the two are apart."""
-    pi = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.1, 0.8]])
-    D = np.array([[1.0, 1.5, 3.0], [1.0, 4.0, 2.0], [3.0, 2.5, 0.5]])
-    expected = [(0.6 - 0.3) / (1.5 - 1.0), 0.5 * (1 - (0.5 - 0.2)), (0.8 - 0.1) / (2.5 - 0.5)]
-    assert_allclose(confidence(pi, D), expected)
+    pi = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.1, 0.8], [0.7, 0.2, 0.1]])
+    D = np.array([[1.0, 1.5, 3.0], [1.0, 4.0, 2.0], [3.0, 2.5, 0.5], [3.0, 2.0, 1.0]])
+    agree = [(0.6 - 0.3) / (1.5 - 1.0), (0.8 - 0.1) / (2.5 - 0.5)]
+    apart = [0.5 * (1 - (0.5 - 0.2)), 0.7 * (1 - (0.7 - 0.1))]
+    assert_allclose(confidence(pi, D), [agree[0], apart[0], agree[1], apart[1]])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -123,13 +124,14 @@ def test_probabilities_are_those_of_loops(seed):
 
 
 def test_clusters_are_those_of_scikit_learn():
-    """The same centres from the same start; a centre without samples stays."""
+    """The same centres from the same start; one without samples stays, one of a sample is it."""
     X = domains(noise=2.0)[0]
     start = X[[0, 1, 2]]
     twin = KMeans(3, init=start, n_init=1, max_iter=300, tol=0).fit(X)
     assert_allclose(clusters(X, start), twin.cluster_centers_, rtol=1e-9)
     far = np.vstack([start, np.full(12, 1e3)])
     assert_array_equal(clusters(X, far)[3], far[3])
+    assert_array_equal(clusters(np.c_[[0.0, 1.0, 10.0]], np.c_[[0.2, 9.0]]), [[0.5], [10]])
 
 
 def test_clusters_mend_what_prototypes_get_wrong():
@@ -300,14 +302,14 @@ def test_the_second_stage_takes_its_rounds(monkeypatch, rounds):
 
 @pytest.mark.parametrize("c", [2, 3])
 def test_the_first_stage_takes_its_rounds(c):
-    """One, and three written out: labels once one-hot, then memberships, prototypes, projection."""
+    """One, and four written out: labels once one-hot, then memberships, prototypes, projection."""
     Xs, ys, Xt, _ = domains(c=c, noise=1.2)
     X, Ys, e = np.vstack([Xs, Xt]), np.eye(c)[ys], np.repeat([1 / 90, -1 / 60], [90, 60])
     Y = np.vstack([Ys, np.eye(c)[structured_probabilities(Xs, Ys, Xt).argmax(axis=1)]])
     C, P = np.eye(5)[:, :c], prototypes.projection(X, Y, e, np.eye(5)[:, :c], 2.0, 0.5)
     for found, twin in zip(transfer.align(X, Ys, 2.0, 0.5, 1, 5), (Y, C, P), strict=True):
         assert_allclose(found, twin, atol=1e-10)
-    for _ in range(2):
+    for _ in range(3):
         Zs, Zt = Xs @ P, Xt @ P
         pi = structured_probabilities(Zs, Ys, Zt)
         D = np.array([[(z - c) @ (z - c) for c in C.T] for z in Zt])
@@ -315,7 +317,7 @@ def test_the_first_stage_takes_its_rounds(c):
         C = polar(np.vstack([Zs, Zt]).T @ Y**2)[0]
         P = prototypes.projection(X, Y, e, C, 2.0, 0.5, P)
     assert np.abs(Y[90:] - Y[90:].round()).max() > 0.01  # not what one-hot labels would do as well
-    for found, twin in zip(transfer.align(X, Ys, 2.0, 0.5, 3, 5), (Y, C, P), strict=True):
+    for found, twin in zip(transfer.align(X, Ys, 2.0, 0.5, 4, 5), (Y, C, P), strict=True):
         assert_allclose(found, twin, atol=1e-7)
 
 
