@@ -359,8 +359,10 @@ def test_the_kernels_coordinates_are_nystroems():
     twin.normalization_ = U / np.sqrt(S) @ V
     assert_allclose(features(X) @ features(X).T, twin.transform(X) @ twin.transform(X).T, atol=1e-7)
     assert_allclose(features.width, ((X[:, None] - X) ** 2).sum(2).mean(), rtol=1e-10)
-    Z = kernel.kernel_map(X, 1000, np.random.default_rng(0))(X)
-    assert_allclose(Z @ Z.T, kernel.kernel(X, X, features.width), atol=1e-7)
+    for rows in (X, np.random.default_rng(1).standard_normal((9, 300))):
+        features = kernel.kernel_map(rows, 1000, np.random.default_rng(0))
+        K = kernel.kernel(unit_rows(rows), unit_rows(rows), features.width)
+        assert_allclose(features(rows) @ features(rows).T, K, atol=1e-7)
 
 
 @pytest.mark.parametrize(("factor", "rank"), [(0.8, 4), (1.25, 5)])
