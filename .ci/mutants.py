@@ -154,9 +154,9 @@ class Runner:
         cover.start()
         for item, after in zip(session.items, [*session.items[1:], None], strict=True):
             cover.switch_context(item.nodeid)
-            start = time.perf_counter()
+            start = time.process_time()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
-            seconds[item.nodeid] = time.perf_counter() - start
+            seconds[item.nodeid] = time.process_time() - start
             failed |= session.testsfailed
         cover.stop()
         of_line = cover.get_data().contexts_by_lineno(str(path))

@@ -105,7 +105,11 @@ def test_mmd_does_not_know_the_origin(mk_mmd):
     assert_close(moved, mk_mmd(xs, xt), atol=1e-3, rtol=1e-3)
 
 
-@pytest.mark.parametrize("shapes", [((1, 3), (2, 3)), ((4, 3), (4, 2)), ((4,), (4,))])
+@pytest.mark.parametrize(
+    "shapes",
+    [((1, 3), (2, 3)), ((2, 3), (1, 3)), ((4, 3), (4, 2)), ((4,), (4,)), ((4, 3, 1), (4, 3)),
+     ((4, 3), (4, 3, 1))],
+)  # fmt: skip
 def test_quadratic_estimate_of_single_rows_is_refused(shapes):
     """It needs two rows of each domain, of one width."""
     with pytest.raises(ValueError, match="need two rows each and one width, found"):
