@@ -4,7 +4,7 @@ Needs ``pip install cosmic-ray``, whose operators these are.
 """
 
 import ast
-import difflib
+from itertools import zip_longest
 
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
@@ -25,20 +25,22 @@ def mutants(source: str) -> set[str]:
 
 def annotation(source: str, mutant: str) -> bool:
     """Whether a mutant differs in what types are written alone: no run could tell."""
-    before, after, _ = change(source, mutant)
-    return "".join(after).count(" | None") < "".join(before).count(" | None")
+    return mutant.count(" | None") < source.count(" | None")
 
 
 def change(source: str, mutant: str) -> tuple[list[str], list[str], set[int]]:
     """The lines of `source` that differ, those of `mutant`, and the numbers of the former."""
     a, b = source.splitlines(), mutant.splitlines()
-    before, after, numbers = [], [], set()
-    for what, i, j, k, m in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        if what != "equal":
-            before += a[i:j]
-            after += b[k:m]
-            numbers |= set(range(i + 1, max(j, i + 1) + 1))
+    head = _alike(a, b)
+    tail = _alike(a[head:][::-1], b[head:][::-1])
+    before, after = a[head : len(a) - tail], b[head : len(b) - tail]
+    numbers = set(range(head + 1, head + 1 + max(len(before), 1)))
     return before, [line.strip() for line in after], numbers
+
+
+def _alike(a: list[str], b: list[str]) -> int:
+    """How many lines two texts that differ begin with alike."""
+    return next(i for i, (x, y) in enumerate(zip_longest(a, b)) if x != y)
 
 
 def statements(source: str) -> dict[int, set[int]]:
