@@ -8,7 +8,6 @@ tests run that pass the changed lines, the quick ones first, up to the first tha
 1 where a mutant survives that docs/tests.md does not explain.
 """
 
-import difflib
 import json
 import os
 import re
@@ -26,6 +25,7 @@ from typing import Any
 
 import pytest
 from coverage import Coverage
+from mutations import change, mutants, statements
 
 ROOT = Path(__file__).parents[1]
 EXPLAINED = ROOT / "docs" / "tests.md"
@@ -41,7 +41,7 @@ TESTS = {
     "dah/retrieval/codes.py": "tests/retrieval",
     "dah/retrieval/hamming.py": "tests/retrieval",
     "dah/retrieval/precision.py": "tests/retrieval",
-    "dah/retrieval/reach.py": "tests/retrieval",
+    "dah/retrieval/reach.py": "tests/retrieval/test_reach.py",
     "dah/retrieval/statistics.py": "tests/retrieval",
     "dah/retrieval/ties.py": "tests/retrieval",
     "dah/hashing/quantization.py": "tests/hashing/test_hashing.py",
@@ -53,53 +53,6 @@ TESTS = {
     "dah/hashing/prototypes.py": "tests/hashing/test_transfer.py",
     "dah/hashing/prediction.py": "tests/hashing/test_transfer.py",
 }
-
-
-def mutants(source: str) -> set[str]:
-    """Every text that cosmic-ray makes of a module by one change that a run could tell."""
-    from cosmic_ray.ast import ast_nodes, get_ast  # noqa: PLC0415 - the script alone needs it
-    from cosmic_ray.mutating import mutate_code  # noqa: PLC0415
-    from cosmic_ray.plugins import get_operator, operator_names  # noqa: PLC0415
-
-    nodes, found = list(ast_nodes(get_ast(source))), set()
-    for name in operator_names():
-        if get_operator(name).arguments():
-            continue
-        operator = get_operator(name)()
-        count = sum(1 for node in nodes for _ in operator.mutation_positions(node))
-        found |= {mutate_code(source, operator, occurrence) for occurrence in range(count)}
-    return {text for text in found if text is not None and not annotation(source, text)}
-
-
-def annotation(source: str, mutant: str) -> bool:
-    """Whether a mutant differs in what types are written alone: no run could tell."""
-    before, after, _ = change(source, mutant)
-    return "".join(after).count(" | None") < "".join(before).count(" | None")
-
-
-def change(source: str, mutant: str) -> tuple[list[str], list[str], set[int]]:
-    """The lines of `source` that differ, those of `mutant`, and the numbers of the former."""
-    a, b = source.splitlines(), mutant.splitlines()
-    before, after, numbers = [], [], set()
-    for what, i, j, k, m in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        if what != "equal":
-            before += a[i:j]
-            after += b[k:m]
-            numbers |= set(range(i + 1, max(j, i + 1) + 1))
-    return before, [line.strip() for line in after], numbers
-
-
-def statements(source: str) -> dict[int, set[int]]:
-    """To each line number all lines of the innermost simple statement that it belongs to."""
-    import ast  # noqa: PLC0415
-
-    lines: dict[int, set[int]] = {}
-    for node in ast.walk(ast.parse(source)):  # outer nodes come first
-        if isinstance(node, ast.stmt):
-            last = node.body[0].lineno - 1 if hasattr(node, "body") else node.end_lineno
-            own = set(range(node.lineno, (last or node.lineno) + 1))
-            lines |= dict.fromkeys(own, own)
-    return lines
 
 
 def put(module: ModuleType, text: str) -> None:
@@ -201,9 +154,9 @@ class Runner:
         cover.start()
         for item, after in zip(session.items, [*session.items[1:], None], strict=True):
             cover.switch_context(item.nodeid)
-            start = time.perf_counter()
+            start = time.process_time()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
-            seconds[item.nodeid] = time.perf_counter() - start
+            seconds[item.nodeid] = time.process_time() - start
             failed |= session.testsfailed
         cover.stop()
         of_line = cover.get_data().contexts_by_lineno(str(path))

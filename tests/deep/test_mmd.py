@@ -105,7 +105,11 @@ def test_mmd_does_not_know_the_origin(mk_mmd):
     assert_close(moved, mk_mmd(xs, xt), atol=1e-3, rtol=1e-3)
 
 
-@pytest.mark.parametrize("shapes", [((1, 3), (2, 3)), ((4, 3), (4, 2)), ((4,), (4,))])
+@pytest.mark.parametrize(
+    "shapes",
+    [((1, 3), (2, 3)), ((2, 3), (1, 3)), ((4, 3), (4, 2)), ((4,), (4,)), ((4, 3, 1), (4, 3)),
+     ((4, 3), (4, 3, 1))],
+)  # fmt: skip
 def test_quadratic_estimate_of_single_rows_is_refused(shapes):
     """It needs two rows of each domain, of one width."""
     with pytest.raises(ValueError, match="need two rows each and one width, found"):
@@ -267,6 +271,38 @@ def test_gradient_of_the_pairs_distances_equals_finite_differences():
     assert_close(weights, torch.tensor(expected, dtype=x.dtype))
     weights = torch.rand(len(pairs), generator=torch.Generator().manual_seed(2), dtype=x.dtype)
     assert torch.autograd.gradcheck(lambda x: weights * mmd._PairDistances.apply(x, pairs), (x,))
+
+
+@pytest.mark.parametrize(("factor", "counts"), [(0.67, False), (1.5, True)])
+def test_a_distance_counts_from_where_rounding_ends(factor, counts):
+    """From 4 + sqrt(D) units in the last place of the squares that it is the difference of."""
+    away = 12 * torch.finfo(torch.float64).eps * 2  # of 64 columns, two rows of length one
+    x = torch.zeros(4, 64, dtype=torch.float64)
+    x[:, 0] = torch.tensor([1.0, 1.0, -1.0, -1.0])  # about 0
+    x[:, 1] = torch.tensor([0.5, -0.5, 0.5, -0.5]) * math.sqrt(factor * away)
+    pairs, _ = mmd._pairs(2, 2, x.dtype, x.device)
+    x.requires_grad_()
+    squared = mmd._PairDistances.apply(x, pairs)[[0, 5]]
+    expected = torch.full((2,), factor * away * counts, dtype=torch.float64)
+    assert_close(squared, expected, rtol=0.3, atol=0)
+    (gradient,) = torch.autograd.grad(squared.sum(), x)
+    assert gradient.any().item() == counts
+
+
+@pytest.mark.parametrize(
+    "apply",
+    [
+        lambda x: mmd._Kernels.apply(x, torch.tensor(1.0)),
+        lambda x: mmd._PairDistances.apply(x, torch.tensor([1, 2])),
+        lambda x: mmd._QuadrupleDistances.apply(x, x),
+    ],
+)
+def test_a_second_derivative_is_refused(apply):
+    """The first is written by hand: what autograd made of it would be wrong without a word."""
+    x = random(3, 2)
+    (gradient,) = torch.autograd.grad(apply(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
 
 
 def test_faint_kernels_are_none():

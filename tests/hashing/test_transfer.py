@@ -1,10 +1,14 @@
 """PSCA: each step against another solver, what must hold, data that leave nothing to learn."""
 
-from itertools import pairwise
+from dataclasses import asdict
+from inspect import signature
+from itertools import pairwise, permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
+from scipy.linalg import polar
 from scipy.optimize import minimize
 from scipy.stats import ortho_group
 from sklearn.cluster import KMeans
@@ -21,6 +25,7 @@ from dah.hashing.memberships import (
 from dah.hashing.prediction import category_probabilities
 from dah.hashing.principal import signs
 from dah.linalg import unit_rows
+from dah.params import load
 from dah.retrieval.codes import pack, unpack
 
 
@@ -86,19 +91,47 @@ def test_memberships_at_the_edge():
 
 def test_confidence_by_hand():
     """Where both agree, a ratio of margins; where not, less the farther the two are apart."""
-    pi = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]])
-    D = np.array([[1.0, 1.5, 3.0], [1.0, 4.0, 2.0]])
-    assert_allclose(confidence(pi, D), [(0.6 - 0.3) / (1.5 - 1.0), 0.5 * (1 - (0.5 - 0.2))])
+    pi = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.1, 0.8], [0.7, 0.2, 0.1]])
+    D = np.array([[1.0, 1.5, 3.0], [1.0, 4.0, 2.0], [3.0, 2.5, 0.5], [3.0, 2.0, 1.0]])
+    agree = [(0.6 - 0.3) / (1.5 - 1.0), (0.8 - 0.1) / (2.5 - 0.5)]
+    apart = [0.5 * (1 - (0.5 - 0.2)), 0.7 * (1 - (0.7 - 0.1))]
+    assert_allclose(confidence(pi, D), [agree[0], apart[0], agree[1], apart[1]])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_probabilities_are_those_of_loops(seed):
+    """scikit-learn's clusters, the best of all ways to match them, each probability by itself."""
+    rng = np.random.default_rng(seed)
+    ys, centres = np.array([0, 0, 1, 2, 2, 2, 1, 0, 2]), rng.standard_normal((3, 4))
+    Zs = centres[ys] + 0.3 * rng.standard_normal((9, 4)) + 5
+    Zt = centres[np.arange(14) % 3] + 1.5 * rng.standard_normal((14, 4)) + 5
+    mean = (Zs.sum(axis=0) + Zt.sum(axis=0)) / 23
+    Us, Ut = ([z / np.sqrt(z @ z) for z in Z - mean] for Z in (Zs, Zt))
+    means = [sum(u for u, y in zip(Us, ys, strict=True) if y == k) for k in range(3)]
+    m = np.array([of / np.sqrt(of @ of) for of in means])
+    k = KMeans(3, init=m, n_init=1, max_iter=300, tol=0).fit(np.array(Ut)).cluster_centers_
+
+    def apart(order):
+        return sum((m[j] - k[order[j]]) @ (m[j] - k[order[j]]) for j in range(3))
+
+    k = np.array([k[j] / np.sqrt(k[j] @ k[j]) for j in min(permutations(range(3)), key=apart)])
+    twin = []
+    for u in Ut:
+        p, q = (np.exp([-(u - c) @ (u - c) for c in of]) for of in (m, k))
+        largest = np.maximum(p / p.sum(), q / q.sum())
+        twin.append(largest / largest.sum())
+    assert_allclose(structured_probabilities(Zs, np.eye(3)[ys], Zt), twin, rtol=1e-7)
 
 
 def test_clusters_are_those_of_scikit_learn():
-    """The same centres from the same start; a centre without samples stays."""
+    """The same centres from the same start; one without samples stays, one of a sample is it."""
     X = domains(noise=2.0)[0]
     start = X[[0, 1, 2]]
     twin = KMeans(3, init=start, n_init=1, max_iter=300, tol=0).fit(X)
     assert_allclose(clusters(X, start), twin.cluster_centers_, rtol=1e-9)
     far = np.vstack([start, np.full(12, 1e3)])
     assert_array_equal(clusters(X, far)[3], far[3])
+    assert_array_equal(clusters(np.c_[[0.0, 1.0, 10.0]], np.c_[[0.2, 9.0]]), [[0.5], [10]])
 
 
 def test_clusters_mend_what_prototypes_get_wrong():
@@ -121,6 +154,44 @@ def stage(n=50, d=20, c=3, q=5, seed=0):
     X, Y = rng.standard_normal((n, d)), rng.dirichlet(np.ones(c), n)
     C = np.linalg.qr(rng.standard_normal((q, c)))[0]
     return X, Y, prototypes.mean_difference(n // 2, n - n // 2), C
+
+
+def test_the_objective_by_hand():
+    """Two samples on a line, two categories: each term of another size."""
+    X, Y, e = np.array([[3.0], [1.0]]), np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([1.0, -0.5])
+    P, C = np.array([[3.0, -4.0]]), np.eye(2)  # |P| = 5, samples at (9, -12) and (3, -4)
+    distances = (8**2 + 12**2) + 0.25 * (2**2 + 4**2) + 0.25 * (3**2 + 5**2)
+    means = (9 - 1.5) ** 2 + (12 - 2) ** 2
+    found = prototypes.objective(X, Y, e, P, C, 7.0, 0.3)
+    assert_allclose(found, distances + 7.0 * means + 0.3 * 5, rtol=1e-12)
+    wide = np.vstack([P, [[0.6, 0.8]]])  # a second feature that is always zero
+    found = prototypes.objective(np.c_[X, [0, 0]], Y, e, wide, C, 7.0, 0.3)
+    assert_allclose(found, distances + 7.0 * means + 0.3 * (5 + 1), rtol=1e-12)
+
+
+def test_the_difference_of_means_by_hand():
+    """The mean of the source less that of the target."""
+    assert_array_equal(prototypes.mean_difference(2, 4), [0.5, 0.5, *[-0.25] * 4])
+
+
+@pytest.mark.parametrize("d", [20, 80])
+def test_projection_takes_its_steps(monkeypatch, d):
+    """Each the solution of a dense system, the first a ridge regression; the smaller is solved."""
+    X, Y, e, C = stage(d=d)
+    A = X.T @ np.diag((Y**2).sum(axis=1)) @ X + 2.0 * np.outer(X.T @ e, X.T @ e)
+    twins, weights = [], np.ones(d)
+    for _ in range(5):
+        twins.append(np.linalg.solve(A + 0.5 * np.diag(weights), X.T @ Y**2 @ C.T))
+        weights = 1 / (2 * np.sqrt((twins[-1] ** 2).sum(axis=1)))
+    for steps in (1, 2, 3, 5):
+        P = prototypes.projection(X, Y, e, C, 2.0, 0.5, steps=steps)
+        assert_allclose(P, twins[steps - 1], atol=1e-8)
+    assert_allclose(prototypes.projection(X, Y, e, C, 2.0, 0.5), twins[2], atol=1e-8)
+    sizes, plain = [], prototypes._ridge
+    monkeypatch.setattr(prototypes, "_ridge", lambda A, *of: sizes.append(len(A)) or plain(A, *of))
+    P = prototypes.projection(X, Y, e, C, 2.0, 0.5, twins[1], steps=2)
+    assert_allclose(P, twins[3], atol=1e-8)
+    assert sizes == [min(d, 51)] * 2  # 50 samples and the difference of means
 
 
 @pytest.mark.parametrize("d", [20, 80])
@@ -205,6 +276,70 @@ def test_the_second_stage_never_rises(monkeypatch):
     assert_array_equal(Bt, signs(Dt @ Wt.T))
 
 
+@pytest.mark.parametrize("rounds", [1, 2, 7])
+def test_the_second_stage_takes_its_rounds(monkeypatch, rounds):
+    """Each frame the orthonormal polar factor of what it answers, the source's before the target's.
+
+    Without a number there are twenty rounds.
+    """
+    rng = np.random.default_rng(1)
+    Ds, Dt = rng.standard_normal((40, 10)), rng.standard_normal((30, 10)) + 0.5
+    W = np.linalg.qr(rng.standard_normal((10, 10)))[0][:6]
+    frames, plain = [], prototypes.procrustes
+    monkeypatch.setattr(transfer, "procrustes", lambda M: frames.append(plain(M)) or frames[-1])
+    transfer.domain_codes(Ds, Dt, 3.0, W, rounds)
+    twins = [W, W]
+    for _ in range(rounds):
+        for D in (Ds, Dt):
+            mine, other = twins[-2:]
+            twins.append(polar(np.where(D @ mine.T >= 0, 1.0, -1.0).T @ D + 3.0 * other)[0])
+    assert len(frames) == 2 * rounds
+    assert_allclose(frames, twins[2:], atol=1e-10)
+    frames.clear()
+    transfer.domain_codes(Ds, Dt, 3.0, W)
+    assert len(frames) == 2 * 20
+
+
+@pytest.mark.parametrize("c", [2, 3])
+def test_the_first_stage_takes_its_rounds(c):
+    """One, and four written out: labels once one-hot, then memberships, prototypes, projection."""
+    Xs, ys, Xt, _ = domains(c=c, noise=1.2)
+    X, Ys, e = np.vstack([Xs, Xt]), np.eye(c)[ys], np.repeat([1 / 90, -1 / 60], [90, 60])
+    Y = np.vstack([Ys, np.eye(c)[structured_probabilities(Xs, Ys, Xt).argmax(axis=1)]])
+    C, P = np.eye(5)[:, :c], prototypes.projection(X, Y, e, np.eye(5)[:, :c], 2.0, 0.5)
+    for found, twin in zip(transfer.align(X, Ys, 2.0, 0.5, 1, 5), (Y, C, P), strict=True):
+        assert_allclose(found, twin, atol=1e-10)
+    for _ in range(3):
+        Zs, Zt = Xs @ P, Xt @ P
+        pi = structured_probabilities(Zs, Ys, Zt)
+        D = np.array([[(z - c) @ (z - c) for c in C.T] for z in Zt])
+        Y = np.vstack([Ys, memberships(D, pi.argmax(axis=1), confidence(pi, D))])
+        C = polar(np.vstack([Zs, Zt]).T @ Y**2)[0]
+        P = prototypes.projection(X, Y, e, C, 2.0, 0.5, P)
+    assert np.abs(Y[90:] - Y[90:].round()).max() > 0.01  # not what one-hot labels would do as well
+    for found, twin in zip(transfer.align(X, Ys, 2.0, 0.5, 4, 5), (Y, C, P), strict=True):
+        assert_allclose(found, twin, atol=1e-7)
+
+
+@pytest.mark.parametrize(("bits", "dim"), [(2, 3), (6, 3), (7, 4), (8, 4), (9, 5)])
+def test_the_common_space_has_half_as_many_dimensions_as_bits(monkeypatch, bits, dim):
+    """Rounded up, and no fewer than categories."""
+    found, plain = [], transfer.align
+    monkeypatch.setattr(transfer, "align", lambda *of: found.append(of) or plain(*of))
+    Xs, ys, Xt, _ = domains()
+    psca(Xs, ys, Xt, bits, np.random.default_rng(0), mmd=4.0, sparsity=0.2, rounds=2)
+    ((_, Ys, *settings),) = found
+    assert_array_equal(Ys, np.eye(3)[ys])
+    assert settings == [4.0, 0.2, 2, dim]
+
+
+def test_without_numbers_it_is_as_params_yaml_has_it():
+    """One number for the library and the pipeline."""
+    given = load(Path(__file__).parents[2] / "params.yaml").psca
+    known = {name: of.default for name, of in signature(psca).parameters.items()}
+    assert {name: known[name] for name in asdict(given)} == asdict(given)
+
+
 def test_the_projections_of_the_domains_agree_when_they_must():
     """A huge weight makes them one: equal features have equal codes."""
     rng = np.random.default_rng(0)
@@ -224,8 +359,31 @@ def test_the_kernels_coordinates_are_nystroems():
     twin.normalization_ = U / np.sqrt(S) @ V
     assert_allclose(features(X) @ features(X).T, twin.transform(X) @ twin.transform(X).T, atol=1e-7)
     assert_allclose(features.width, ((X[:, None] - X) ** 2).sum(2).mean(), rtol=1e-10)
-    Z = kernel.kernel_map(X, 1000, np.random.default_rng(0))(X)
-    assert_allclose(Z @ Z.T, kernel.kernel(X, X, features.width), atol=1e-7)
+    for rows in (X, np.random.default_rng(1).standard_normal((9, 300))):
+        features = kernel.kernel_map(rows, 1000, np.random.default_rng(0))
+        K = kernel.kernel(unit_rows(rows), unit_rows(rows), features.width)
+        assert_allclose(features(rows) @ features(rows).T, K, atol=1e-7)
+
+
+@pytest.mark.parametrize(("factor", "rank"), [(0.8, 4), (1.25, 5)])
+def test_directions_that_rounding_makes_are_left_out(factor, rank):
+    """Two landmarks as near as an eigenvalue of 100 n eps of the largest: below it they are one."""
+    X = np.eye(5)[[0, 1, 2, 3, 0]]
+    s = ((X[:, None] - X) ** 2).sum(2).mean()
+    smallest = 100 * 5 * np.finfo(float).eps * np.linalg.eigvalsh(kernel.kernel(X, X, s))[-1]
+    X[4, 4] = np.sqrt(2 * s * factor * smallest)  # 1 - k = |x - y|^2 / (2 s)
+    features = kernel.kernel_map(X, 5, np.random.default_rng(0))
+    assert features.root.shape == (5, rank)
+    assert_allclose(features(X) @ features(X).T, kernel.kernel(X, X, s), atol=1e-6)
+
+
+def test_squared_distances_equal_loops_and_are_never_below_0():
+    """Nor where two rows are equal but for rounding."""
+    X = 1e3 * np.random.default_rng(0).standard_normal((20, 9))
+    Y = np.vstack([X[::-1], X[:7] + 1e-9])
+    twin = [[sum((a - b) ** 2 for a, b in zip(x, y, strict=True)) for y in Y] for x in X]
+    assert_allclose(kernel.squared_distances(X, Y), twin, atol=1e-7)
+    assert (kernel.squared_distances(X, Y) >= 0).all()
 
 
 @pytest.mark.parametrize("bits", [8, 16, 64])
@@ -311,6 +469,8 @@ def test_what_cannot_be_learned_from_is_refused_with_both_numbers():
         psca(np.ones((90, 12)), ys, np.ones((60, 12)), 8, rng)
     with pytest.raises(ValueError, match=r"90 source samples need labels of shape .* \(89,\)"):
         psca(Xs, ys[1:], Xt, 8, rng)
+    with pytest.raises(ValueError, match=r"89 source samples need labels of shape .* \(90,\)"):
+        psca(Xs[1:], ys, Xt, 8, rng)
     with pytest.raises(ValueError, match="source and target have 12 and 11 features"):
         psca(Xs, ys, Xt[:, 1:], 8, rng)
     with pytest.raises(ValueError, match="bits must be a whole number from 1 on, found 0"):
@@ -321,6 +481,8 @@ def test_what_cannot_be_learned_from_is_refused_with_both_numbers():
     found = psca(Xs, ys, Xt, 8, rng)
     with pytest.raises(ValueError, match="fitted to 12 features, found 11: take both from one"):
         found.encoder.encode(Xt[:, 1:])
+    with pytest.raises(ValueError, match="fitted to 12 features, found 13: take both from one"):
+        found.encoder.encode(Xt[:, [*range(12), 0]])
 
 
 def test_unseen_images_are_encoded_by_ridge_regression():

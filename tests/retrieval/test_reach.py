@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from dah.retrieval import reach as module
+from dah.retrieval.hamming import hamming_distances
 from dah.retrieval.reach import is_beyond, named, nearest_distances, reach
 
 RNG = np.random.default_rng(0)
@@ -69,6 +70,22 @@ def test_no_image_is_passed_over(monkeypatch, outlier):
     assert reach(source, 8) == 4
     monkeypatch.setattr(module, "QUERIES_AT_ONCE", 2)
     assert reach(source, 8) == 4
+
+
+@pytest.mark.parametrize(("sources", "rows"), [(7, 2), (30, 1), (2, 10), (1, 11)])
+def test_no_more_distances_are_held_than_allowed(monkeypatch, sources, rows):
+    """As many whole rows at a time as 20 pairs allow, and one where not even that fits."""
+    codes, source, held = packed(11), packed(sources), []
+    expected = nearest_distances(codes, source)
+
+    def noted(a, b):
+        held.append(len(a))
+        return hamming_distances(a, b)
+
+    monkeypatch.setattr(module, "hamming_distances", noted)
+    monkeypatch.setattr(module, "PAIRS_AT_ONCE", 20)
+    assert_array_equal(nearest_distances(codes, source), expected)
+    assert held == [min(rows, 11 - start) for start in range(0, 11, rows)]
 
 
 @pytest.mark.parametrize(("bits", "opposite"), [(8, 0b11111111), (7, 0b11111110)])

@@ -72,8 +72,13 @@ def test_who_was_reached_by_nothing_belongs_to_all_alike():
     assert_allclose(shares, 0.5, rtol=1e-5)
 
 
-def test_nobody_is_among_the_others():
-    """All others where fewer are there than asked for, nearest first, an opposite one the last."""
+@pytest.mark.parametrize("exact", [2, 3])
+def test_nobody_is_among_the_others(monkeypatch, exact):
+    """All others where fewer are there than asked for, nearest first, an opposite one the last.
+
+    In cells as at once.
+    """
+    monkeypatch.setattr(propagation, "EXACT", exact)
     cosines, columns = nearest_others(np.array([[2.0, 0.0], [-1.0, 0.0], [-3.0, 0.0]]), 5)
     assert_array_equal(cosines, [[-1, -1], [1, -1], [1, -1]])
     assert_array_equal(np.sort(columns), [[1, 2], [0, 2], [0, 1]])
@@ -120,3 +125,47 @@ def test_all_cells_together_are_all_samples(monkeypatch, neighbours):
     assert all(len(set(row)) == cosines.shape[1] for row in columns.tolist())
     if neighbours != 60:
         assert_allclose(cosines, exact[0], atol=1e-5)
+
+
+def in_cells(Z, count, probed):
+    """Cosines by loops: sqrt(n) cells, each row among those of the cells nearest to its own."""
+    units = Z / np.linalg.norm(Z, axis=1, keepdims=True)
+    n, number = len(Z), int(np.sqrt(len(Z)))
+    centres = [units[int(i * (n - 1) / (number - 1))] for i in range(number)]
+    for turn in range(4):
+        cell = [int(np.argmax([u @ c for c in centres])) for u in units]
+        if turn < 3:
+            sums = [sum(u for u, k in zip(units, cell, strict=True) if k == c) for c in set(cell)]
+            assert len(sums) == number
+            centres = [of / np.linalg.norm(of) for of in sums]
+    found = []
+    for i in range(n):
+        near = sorted(range(number), key=lambda c, i=i: -(centres[cell[i]] @ centres[c]))
+        k = next(k for k in range(1, number + 1) if sum(c in near[:k] for c in cell) > count)
+        others = [j for j in range(n) if j != i and cell[j] in near[: max(k, probed)]]
+        found.append(sorted((units[i] @ units[j] for j in others), reverse=True)[:count])
+    return found
+
+
+@pytest.mark.parametrize("probed", [1, 3])
+def test_neighbours_in_cells_are_those_of_loops(monkeypatch, probed):
+    """As many cells as asked for, or as hold enough others: whatever the count, never oneself."""
+    Z = samples(50, 4, seed=3)
+    monkeypatch.setattr(propagation, "EXACT", 49)
+    monkeypatch.setattr(propagation, "PROBED", probed)
+    for count in range(1, 50):
+        cosines, columns = nearest_others(Z, count)
+        assert_allclose(cosines, in_cells(Z, count, probed), atol=1e-5)
+        assert not (columns == np.arange(50)[:, None]).any()
+
+
+@pytest.mark.parametrize(("n", "exact", "cells"), [(100, 100, 0), (99, 100, 0), (101, 100, 1)])
+def test_cells_are_for_more_samples_than_are_compared_with_all(monkeypatch, n, exact, cells):
+    """And never for a thousand."""
+    called, plain = [], propagation._in_cells
+    monkeypatch.setattr(propagation, "_in_cells", lambda *of: called.append(of) or plain(*of))
+    nearest_others(samples(1000, 2), 3)
+    assert called == []
+    monkeypatch.setattr(propagation, "EXACT", exact)
+    nearest_others(samples(n, 2), 3)
+    assert len(called) == cells
