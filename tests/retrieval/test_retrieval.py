@@ -16,6 +16,7 @@ from dah.retrieval.precision import (
     mean_over_queries,
     precision_recall,
     precision_within_radius,
+    sum_over_distances,
 )
 
 BITS = [1, 8, 12, 64, 100, 1024]
@@ -161,6 +162,20 @@ def test_formula_in_blocks_changes_nothing(monkeypatch):
     for cells in (1, 17, 34, 51):
         monkeypatch.setattr("dah.retrieval.precision.CELLS_AT_ONCE", cells)
         assert_array_equal(average_precision(counts, k=9), expected)
+
+
+@pytest.mark.parametrize(("cells", "rows"), [(29, [3, 3, 1]), (5, [1] * 7), (1000, [7])])
+def test_no_more_cells_are_held_than_allowed(monkeypatch, cells, rows):
+    """As many whole queries of nine distances at a time, and one where not even that fits."""
+    held = []
+
+    def gains(r, n, M, N):
+        held.append(len(r))
+        return np.ones(r.shape)
+
+    monkeypatch.setattr("dah.retrieval.precision.CELLS_AT_ONCE", cells)
+    sum_over_distances(histograms(*random_sets(8)), gains, None)
+    assert held == rows
 
 
 def test_ranking_worked_out_by_hand():
@@ -360,6 +375,13 @@ def test_a_query_that_retrieves_nothing_counts_as_zero():
     precision, recall = precision_recall(counts)
     assert_array_equal(precision, [0, 0, 0.5, 0.5])
     assert_array_equal(recall, [0, 0, 0.5, 1])
+
+
+@pytest.mark.parametrize(("radius", "precision"), [(0, 1), (1, 0.5), (2, 0.25), (3, 0.25)])
+def test_a_radius_above_the_bits_finds_all(radius, precision):
+    """One of four items is relevant, and the nearest."""
+    counts = Histograms(np.array([[1, 0, 0]]), np.array([[1, 1, 2]]))
+    assert precision_within_radius(counts, radius) == precision
 
 
 def test_queries_without_a_relevant_item_are_left_out():
