@@ -144,13 +144,15 @@ def test_processes_change_nothing(n_jobs, queries):
 
 
 def test_many_pairs_are_shared_by_all_cores(monkeypatch):
-    """From SHARED_FROM pairs on, where nobody says how many processes to take."""
+    """From SHARED_FROM pairs on, where nobody says how many processes to take; fewer by one."""
     sets, taken = random_sets(12), []
     expected = histograms(*sets)
-    monkeypatch.setattr("dah.retrieval.hamming.SHARED_FROM", len(sets[0]) * len(sets[2]))
+    pairs = len(sets[0]) * len(sets[2])
     monkeypatch.setattr("joblib.effective_n_jobs", lambda n_jobs: taken.append(n_jobs) or 2)
-    counts = histograms(*sets)
-    assert taken == [-1]
+    for shared_from in (pairs + 1, pairs - 1, pairs):
+        monkeypatch.setattr("dah.retrieval.hamming.SHARED_FROM", shared_from)
+        counts = histograms(*sets)
+    assert taken == [1, -1, -1]
     assert_array_equal(counts.total, expected.total)
     assert_array_equal(counts.relevant, expected.relevant)
 
@@ -438,6 +440,8 @@ def test_what_does_not_fit_is_refused_with_both_numbers():
         mean_average_precision(qc, ql, wide, dl)
     with pytest.raises(ValueError, match="the codes have 2 and 8 bytes"):
         hamming_distances(qc, wide)
+    with pytest.raises(ValueError, match=r"found \(2,\)"):
+        hamming_distances(qc[0], dc)
     with pytest.raises(ValueError, match="must be uint8, found float64"):
         hamming_distances(qc.astype(float), dc)
     with pytest.raises(ValueError, match=r"20 bits need shape \(n, 3\), found \(7, 2\)"):
