@@ -16,6 +16,7 @@ from dah.retrieval.precision import (
     mean_over_queries,
     precision_recall,
     precision_within_radius,
+    sum_over_distances,
 )
 
 BITS = [1, 8, 12, 64, 100, 1024]
@@ -143,13 +144,15 @@ def test_processes_change_nothing(n_jobs, queries):
 
 
 def test_many_pairs_are_shared_by_all_cores(monkeypatch):
-    """From SHARED_FROM pairs on, where nobody says how many processes to take."""
+    """From SHARED_FROM pairs on, where nobody says how many processes to take; fewer by one."""
     sets, taken = random_sets(12), []
     expected = histograms(*sets)
-    monkeypatch.setattr("dah.retrieval.hamming.SHARED_FROM", len(sets[0]) * len(sets[2]))
+    pairs = len(sets[0]) * len(sets[2])
     monkeypatch.setattr("joblib.effective_n_jobs", lambda n_jobs: taken.append(n_jobs) or 2)
-    counts = histograms(*sets)
-    assert taken == [-1]
+    for shared_from in (pairs + 1, pairs - 1, pairs):
+        monkeypatch.setattr("dah.retrieval.hamming.SHARED_FROM", shared_from)
+        counts = histograms(*sets)
+    assert taken == [1, -1, -1]
     assert_array_equal(counts.total, expected.total)
     assert_array_equal(counts.relevant, expected.relevant)
 
@@ -161,6 +164,20 @@ def test_formula_in_blocks_changes_nothing(monkeypatch):
     for cells in (1, 17, 34, 51):
         monkeypatch.setattr("dah.retrieval.precision.CELLS_AT_ONCE", cells)
         assert_array_equal(average_precision(counts, k=9), expected)
+
+
+@pytest.mark.parametrize(("cells", "rows"), [(29, [3, 3, 1]), (5, [1] * 7), (1000, [7])])
+def test_no_more_cells_are_held_than_allowed(monkeypatch, cells, rows):
+    """As many whole queries of nine distances at a time, and one where not even that fits."""
+    held = []
+
+    def gains(r, n, M, N):
+        held.append(len(r))
+        return np.ones(r.shape)
+
+    monkeypatch.setattr("dah.retrieval.precision.CELLS_AT_ONCE", cells)
+    sum_over_distances(histograms(*random_sets(8)), gains, None)
+    assert held == rows
 
 
 def test_ranking_worked_out_by_hand():
@@ -362,6 +379,13 @@ def test_a_query_that_retrieves_nothing_counts_as_zero():
     assert_array_equal(recall, [0, 0, 0.5, 1])
 
 
+@pytest.mark.parametrize(("radius", "precision"), [(0, 1), (1, 0.5), (2, 0.25), (3, 0.25)])
+def test_a_radius_above_the_bits_finds_all(radius, precision):
+    """One of four items is relevant, and the nearest."""
+    counts = Histograms(np.array([[1, 0, 0]]), np.array([[1, 1, 2]]))
+    assert precision_within_radius(counts, radius) == precision
+
+
 def test_queries_without_a_relevant_item_are_left_out():
     """Such a query is nan by itself and changes no mean."""
     qc, ql, dc, dl = random_sets(12)
@@ -416,6 +440,8 @@ def test_what_does_not_fit_is_refused_with_both_numbers():
         mean_average_precision(qc, ql, wide, dl)
     with pytest.raises(ValueError, match="the codes have 2 and 8 bytes"):
         hamming_distances(qc, wide)
+    with pytest.raises(ValueError, match=r"found \(2,\)"):
+        hamming_distances(qc[0], dc)
     with pytest.raises(ValueError, match="must be uint8, found float64"):
         hamming_distances(qc.astype(float), dc)
     with pytest.raises(ValueError, match=r"20 bits need shape \(n, 3\), found \(7, 2\)"):

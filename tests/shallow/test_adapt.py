@@ -98,7 +98,7 @@ def test_gfk_of_orthogonal_subspaces():
     assert_allclose(L.T @ null_space(X), 0, atol=1e-12)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, (2, 2, 5)])
 @pytest.mark.parametrize("ridge", [1e-3, 1, 100])
 def test_coral_equals_dense_matrix_roots(shape, ridge):
     """The formula by the Schur method on d x d covariances; the target passes through."""
