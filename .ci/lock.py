@@ -18,7 +18,6 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 LIST = ROOT / "constraints.txt"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-FIRST = "3.11.5"  # that mkdocs-material's extensions run on
 LEFT_OUT = ("bench", "lancedb", "milvus", "ray")  # peers in benchmarks; what heavy.sh installs
 TORCH = ("torch", "torchvision")
 # A file that the index does not have, for Python 3.11 on Linux, which is taken where pip finds it.
@@ -47,7 +46,7 @@ def project(text: str, kept: Mapping[str, str]) -> str:
         "[project]",
         'name = "dah"',
         'version = "0"',
-        f'requires-python = ">={FIRST},<3.{int(PYTHONS[-1][2:]) + 1}"',
+        f'requires-python = ">={PYTHONS[0]},<3.{int(PYTHONS[-1][2:]) + 1}"',
         f"dependencies = {json.dumps(ours['dependencies'] + given['build-system']['requires'])}",
         "[project.optional-dependencies]",
         *(f"{name} = {json.dumps(needed)}" for name, needed in extras.items()),
