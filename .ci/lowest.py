@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-BOUND = re.compile(r"([\w.-]+)(?:\[[\w,-]+\])?[>=]=([\d.]+)")
+BOUND = re.compile(r"([\w.-]+)(?:\[[\w,-]+\])?[>=]=([\d.]+)(?:,<[\d.]+)?")
 
 
 def lowest(text: str) -> list[str]:
