@@ -4,6 +4,7 @@ A method is a function of a batch and the weights of its terms; the objective is
 returns. ``dah.names`` lists them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from dah.deep import losses
 from dah.deep.labelling import Labelling, given_shares, similarities
 from dah.deep.mmd import MK_MMD
+from dah.errors import UserError
 from dah.networks.adversary import domain_loss, reversal_weight
 from dah.networks.heads import Outputs
 from dah.params import Dah, PseudoLabels, Softmax
@@ -121,3 +123,18 @@ def multi_layer_mmd(
     first = 0 if last is None else -last
     pairs = zip(source.layers[first:], target.layers[first:], strict=True)
     return sum(MK_MMD[estimate](xs, xt) for xs, xt in pairs)
+
+
+def check_finite(names: Sequence[str], values: Tensor, done: int) -> None:
+    """Raise ``UserError`` that names the first step and term of an epoch that is nan or infinite.
+
+    The terms `names` of each step, float ``(steps, terms)``, after `done` steps of other epochs.
+    """
+    wrong = torch.nonzero(~torch.isfinite(values)).tolist()
+    if wrong:
+        step, term = wrong[0]
+        terms = dict(zip(names, values[step].tolist(), strict=True))
+        raise UserError(
+            f"training diverged in step {done + step + 1}: {names[term]} is {terms[names[term]]};"
+            f" lower the learning rate (the terms were {terms})"
+        )

@@ -1,6 +1,6 @@
 """The one training loop of all deep methods: batches, a step, a state to go on from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,9 @@ from dah.compute.distributed import exchanged, own_share, shared_over_processes
 from dah.deep import methods
 from dah.deep.batches import SourceBatches, target_batches
 from dah.deep.labelling import Labelling, label
-from dah.deep.methods import Batch
+from dah.deep.methods import Batch, check_finite
 from dah.deep.optimiser import learning_rate, optimiser
 from dah.deep.resuming import fingerprint, keeping
-from dah.errors import UserError
 from dah.names import DEEP
 from dah.networks.adversary import Critic
 from dah.networks.heads import Upper
@@ -63,6 +62,7 @@ class Training:
         self.dah, self.softmax, self.pseudo_labels = dah, softmax, pseudo_labels
         self.labelling: Labelling | None = None
         self.labels_stay = options.finetune == "head"
+        self.head_learnt = False
         device = source.device
         self.categories = len(labels.unique())
         self.size = self.categories * dah.samples_per_class
@@ -168,6 +168,8 @@ class Training:
             "optimiser": self.sgd.state(),
             "generators": generators,
             "waiting": self.batches.waiting,
+            "head_learnt": self.head_learnt,
+            "labels_stay": self.labels_stay,
             "labelling": list(self.labelling or ()),
             "history": self.history,
         }
@@ -186,6 +188,7 @@ class Training:
             torch.cuda.set_rng_state(of_device, self.source.device)
         self.batches.waiting = list(state["waiting"])
         self.history = list(state["history"])
+        self.head_learnt, self.labels_stay = state["head_learnt"], state["labels_stay"]
         found = [part.to(self.source.device) for part in state["labelling"]]
         self.labelling = Labelling(*found) if found else None
 
@@ -193,14 +196,17 @@ class Training:
 def fit(training: Training, checkpoint: Path | None = None) -> Iterator[dict[str, float]]:
     """Go through all epochs; after each, yield the mean of every term of the objective.
 
-    Where blocks of a trunk learn, the head does alone first, for ``head_epochs``; those are not
-    yielded nor kept. With a file `checkpoint`, epochs are kept in it, and where it has some of this
-    very training, they are yielded from it and the training goes on after them, to the same bits.
-    Raises ``UserError`` when a loss is not finite, before it reaches a file.
+    Where blocks of a trunk learn, the head does alone first, for ``head_epochs``, which are not
+    yielded. With a file `checkpoint`, the head that has learnt so is kept in it, then epochs are,
+    and where it has some of this very training, they are yielded from it and the training goes on
+    after them, to the same bits. Raises ``UserError`` when a loss is not finite, before it reaches
+    a file.
     """
-    if isinstance(training.network, Upper) and training.options.head_epochs:
-        train_head_first(training)
+    first = isinstance(training.network, Upper) and training.options.head_epochs > 0
     with keeping(training, checkpoint) as keep:
+        if first and not training.head_learnt:
+            train_head_first(training)
+            keep()
         yield from list(training.history)
         while len(training.history) < training.options.epochs:
             record = training.epoch()
@@ -232,19 +238,5 @@ def train_head_first(training: Training) -> None:
         head.epoch()
     training.labelling = head.labelling
     training.labels_stay = head.labelling is not None
+    training.head_learnt = True
     network.train()
-
-
-def check_finite(names: Sequence[str], values: Tensor, done: int) -> None:
-    """Raise ``UserError`` that names the first step and term of an epoch that is nan or infinite.
-
-    The terms `names` of each step, float ``(steps, terms)``, after `done` steps of other epochs.
-    """
-    wrong = torch.nonzero(~torch.isfinite(values)).tolist()
-    if wrong:
-        step, term = wrong[0]
-        terms = dict(zip(names, values[step].tolist(), strict=True))
-        raise UserError(
-            f"training diverged in step {done + step + 1}: {names[term]} is {terms[names[term]]};"
-            f" lower the learning rate (the terms were {terms})"
-        )

@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from dah import params
-from dah.compute.augment import augment
+from dah.compute.augment import augment, drawn_views
 from dah.deep.resuming import copied, keeping, read_state
 from dah.deep.training import Training, fit
 from dah.errors import UserError
-from dah.networks.heads import Network
+from dah.networks.build import build_trunk
+from dah.networks.heads import Network, build_network
 
 DEFAULT = params.load(Path(__file__).parents[2] / "params.yaml")
 EPOCHS = 4
@@ -97,6 +98,41 @@ def test_epochs_that_are_done_are_not_done_again(tmp_path, monkeypatch):
     monkeypatch.setattr(Training, "epoch", lambda self: calls.append(1) or epoch(self))
     assert len(list(fit(Training(*pieces()), path))) == EPOCHS
     assert len(calls) == 1
+
+
+def blocks(method):
+    """The arguments of a training whose head learns alone before the last block does."""
+    torch.manual_seed(0)
+    network = build_network(build_trunk("lenet"), 8, 0, 1).learner(1)
+    views = torch.rand(31, 2, 256, generator=torch.Generator().manual_seed(5)).half()
+    options = replace(DEFAULT.train, epochs=2, finetune=1, head_epochs=3)
+    weights = DEFAULT.dah, DEFAULT.softmax, options, 0, replace(LABELS, warm_up=0, dim=2)
+    return network, views, torch.arange(31) % 3, views.flip(0) / 2, drawn_views, method, *weights
+
+
+@pytest.mark.parametrize("method", ["dah", "dah-p"])
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_head_that_has_learnt_is_not_taught_again(tmp_path, monkeypatch, method, killed):
+    """It is kept before the blocks begin; the rest goes on to the same bits, with its labels."""
+    whole, path = blocks(method), tmp_path / "dah.pt"
+    expected = list(fit(Training(*whole)))
+    epoch, taught = Training.epoch, []
+
+    def counted(self):
+        taught.append(type(self.network).__name__)
+        if taught.count("Upper") > killed:
+            raise Killed
+        return epoch(self)
+
+    monkeypatch.setattr(Training, "epoch", counted)
+    with pytest.raises(Killed):
+        list(fit(Training(*blocks(method)), path))
+    assert taught == ["Head"] * 3 + ["Upper"] * (killed + 1)
+    killed, rest = 2, blocks(method)
+    taught.clear()
+    assert list(fit(Training(*rest), path)) == expected
+    assert "Head" not in taught
+    equal(rest[0], whole[0])
 
 
 @pytest.mark.parametrize("change", ["parameter", "seed", "data", "code", "method"])

@@ -17,10 +17,10 @@ from dah.compute.devices import choose_device, exact_products, use_precision
 from dah.compute.distributed import exchanged
 from dah.deep import losses, methods
 from dah.deep.batches import SourceBatches, target_batches
-from dah.deep.methods import Batch, multi_layer_mmd
+from dah.deep.methods import Batch, check_finite, multi_layer_mmd
 from dah.deep.mmd import MK_MMD
 from dah.deep.optimiser import learning_rate, optimiser
-from dah.deep.training import Training, check_finite, fit, train_head_first
+from dah.deep.training import Training, fit, train_head_first
 from dah.errors import UserError
 from dah.names import DEEP
 from dah.networks.adversary import Critic, reversal_weight
