@@ -10,6 +10,7 @@ import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 MAPPED = 2**28  # bytes of a block, from which on it is mapped anew each time it is needed
+ALLOWED = 2**25  # the most that some versions of glibc take for that
 KEPT = 2**30  # bytes
 ALL = -1  # of what is freed at the end of the heap
 OBJECTS = 50_000  # new ones, until garbage is looked for among them
@@ -39,5 +40,5 @@ def settle(give_back: bool = True) -> None:
         (M_TRIM_THRESHOLD, "MALLOC_TRIM_THRESHOLD_", KEPT if give_back else ALL),
     ):
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # another libc has none
-        if mallopt is not None and name not in os.environ:
-            mallopt(option, kept)
+        if mallopt is not None and name not in os.environ and not mallopt(option, kept):
+            mallopt(option, ALLOWED)

@@ -1,12 +1,13 @@
 """Few rows that stand for very many, the same ones in every run.
 
-Up to ``MANY`` images of a domain all of them count in every figure: the largest domain of a
-published data set of domain adaptation, DomainNet's real, has 175,327. Of more, what compares all
-images with all others takes a part of one side, so that its time is linear.
+Up to ``MANY`` images of a domain all of them count wherever this module is asked: the largest
+domain of DomainNet has 175,327. Of more, what compares all images with all others takes a part of
+one side, so that its time is linear.
 """
 
 import numpy as np
 
+AS_WRITTEN = 2**13  # images, up to which sums over them are taken as their formulas say
 MANY = 200_000
 COMPARED = 20_000  # of one side, that all of the other are compared with
 ASKED = 10_000  # whose mean stands for that of all
@@ -14,10 +15,10 @@ LEARNED = 50_000  # that an encoder or a classifier of domains is fitted to
 
 
 def of_each(labels: np.ndarray, most: int) -> np.ndarray:
-    """The rows of about `most` images at most, int64: all, or an equal part of each category.
+    """All rows, or of more than `most` as many, an equal part of each category; int64, increasing.
 
-    Evenly chosen in the order of the labels; of a category so rare that none would be, its first.
-    Labels integers ``(n,)``.
+    Evenly chosen in the order of the labels; of a category so rare that none would be, its first
+    besides, so that there may be up to one more for each category. Labels integers ``(n,)``.
     """
     if len(labels) <= most:
         return np.arange(len(labels))
@@ -36,10 +37,16 @@ def asked(count: int) -> np.ndarray:
     return _evenly(count, ASKED)
 
 
-def learned(count: int) -> np.ndarray:
-    """All of so many rows, or of more than ``MANY`` ``LEARNED`` as those that are ``asked``."""
-    return _evenly(count, LEARNED)
+def learned(count: int, largest: int | None = None) -> np.ndarray:
+    """All of so many rows, or ``LEARNED`` in equal steps as those that are ``asked``.
+
+    That is where the `largest` domain that they are of, of None they themselves, has more than
+    ``MANY`` images.
+    """
+    return _evenly(count, LEARNED, largest)
 
 
-def _evenly(count: int, most: int) -> np.ndarray:
-    return np.arange(count) if count <= MANY else np.linspace(0, count - 1, most).astype(int)
+def _evenly(count: int, most: int, largest: int | None = None) -> np.ndarray:
+    if (count if largest is None else largest) <= MANY or count <= most:
+        return np.arange(count)
+    return np.linspace(0, count - 1, most).astype(int)

@@ -144,6 +144,19 @@ def test_the_classifier_of_domains_learns_from_a_part(few, monkeypatch):
     assert_array_equal(fitted, np.full((5, 2), 25))
 
 
+@pytest.mark.parametrize(("rows", "part"), [((100, 100), False), ((101, 60), True)])
+def test_a_classifier_of_domains_asks_how_large_each_domain_is(few, monkeypatch, rows, part):
+    """Two domains that are not very many are all learned from, however many both are."""
+    monkeypatch.setattr(samples, "LEARNED", 50)
+    assert len(samples.learned(160, max(rows))) == (50 if part else 160)
+    fitted = []
+    model = SimpleNamespace(decision_function=lambda X: X[:, 0])
+    model.fit = lambda X, _: fitted.append(len(X)) or model
+    monkeypatch.setattr(domains, "domain_classifier", lambda: model)
+    domains.held_out_log_odds(*(drawn(n)[0] for n in rows), 0)
+    assert (max(fitted) == 50) == part
+
+
 def test_out_of_reach_is_a_share_of_those_asked(few):
     """The other images are not looked at."""
     (_, source), (_, target) = drawn(), drawn(seed=1)
@@ -162,3 +175,7 @@ def test_of_very_many_queries_some_of_each_category_are_asked(monkeypatch):
     assert (np.diff(rows) > 0).all()
     assert labels.is_query[rows].all()
     assert_allclose(np.bincount(Y[rows]), 20, atol=1)
+    _, codes = drawn()
+    ids = [str(i) for i in range(ROWS)]
+    _, within = targets.target_figures(Codes(BITS, codes[:0], [], codes, ids), labels)
+    assert len(within.total) == len(rows) < labels.is_query.sum()

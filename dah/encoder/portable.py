@@ -37,7 +37,7 @@ class Portable(nn.Module):
     """From squares float ``(n, 3, size, size)`` in [0, 255] to u, packed code and probabilities.
 
     Eq. 6 from codes, with sums over categories as a product with M, the mean over each category's
-    source images, so that it needs no scatter:
+    source images, of very many those ``compared``, so that it needs no scatter:
 
         p_ij = sum_k exp(z_ik - max_k z_ik) M_kj / sum over j,   z_ik = sharpness / d <h_i, h_k>
 

@@ -13,12 +13,11 @@ from dah.linalg import centred, row_space, rows_at_once
 from dah.networks.heads import Network
 from dah.retrieval.codes import pack, unpack
 from dah.retrieval.reach import reach
-from dah.samples import compared
+from dah.samples import AS_WRITTEN, compared
 from dah.shallow.domains import domain_error
 from dah.tasks.lists import Lists
 
 QUERIES_AT_ONCE = 1024
-AS_WRITTEN = 2**13  # source images, up to which eq. 6 is that of the losses
 COMPONENTS = 50
 
 
@@ -31,29 +30,33 @@ def probabilities(
     of a category count, of very many those that are ``compared``.
     """
     few = compared(ys)
-    source, labels = torch.from_numpy(us[few]), torch.from_numpy(ys[few])
-    target = torch.from_numpy(ut)
+    if len(few) < len(ys):
+        us, ys = us[few], ys[few]
+    source, labels, target = torch.from_numpy(us), torch.from_numpy(ys), torch.from_numpy(ut)
     p = target.new_empty(len(ut), categories)  # first: a block's, kept, would split the heap
     step = rows_at_once(len(few), QUERIES_AT_ONCE)
-    mean = torch.nn.functional.one_hot(labels, categories).to(source.dtype)
-    mean /= mean.sum(dim=0).clamp_min(1)
     for to, block in zip(p.split(step), target.split(step), strict=True):
-        if len(few) > AS_WRITTEN:
-            to[:] = _by_largest(block, source, mean, sharpness)
-        else:
-            to[:] = category_log_probabilities(block, source, labels, sharpness, categories).exp()
+        given = block, source, labels, sharpness, categories
+        to[:] = _by_largest(*given) if len(few) > AS_WRITTEN else _as_written(*given)
     return p.numpy()
 
 
-def _by_largest(ut: Tensor, us: Tensor, mean: Tensor, sharpness: float) -> Tensor:
+def _as_written(ut: Tensor, us: Tensor, ys: Tensor, sharpness: float, categories: int) -> Tensor:
+    return category_log_probabilities(ut, us, ys, sharpness, categories).exp()
+
+
+def _by_largest(ut: Tensor, us: Tensor, ys: Tensor, sharpness: float, categories: int) -> Tensor:
     """Eq. 6 in half of the time: what is e^87 times less likely than the likeliest image is 0.
 
-        p_ij = l_ij / sum_k l_ik,   l_i = sum_s exp(z_is - max_s z_is) M_s,   M_sj = [y_s = j] / n_j
+        p_ij = l_ij / sum_k l_ik,   l_ij = 1/n_j sum_{s: y_s = j} exp(z_is - max_r z_ir)
 
-    Outputs float ``(n_t, bits)`` and ``(n_s, bits)``, M float ``(n_s, C)``.
+    Outputs float ``(n_t, bits)`` and ``(n_s, bits)``, labels int64 ``(n_s,)``; p = 0 of a category
+    without images.
     """
     z = sharpness / ut.shape[1] * ut @ us.T
-    likeness = z.sub_(z.amax(dim=1, keepdim=True)).exp_() @ mean
+    likeness = z.new_zeros(len(z), categories)
+    likeness.index_add_(1, ys, z.sub_(z.amax(dim=1, keepdim=True)).exp_())
+    likeness /= torch.bincount(ys, minlength=categories).clamp_min(1)
     return likeness / likeness.sum(dim=1, keepdim=True)
 
 

@@ -9,11 +9,10 @@ import numpy as np
 from dah.compute.activations import Activations
 from dah.files.artifacts import Codes
 from dah.linalg import rows_at_once
-from dah.samples import asked
+from dah.samples import AS_WRITTEN, asked
 from dah.shallow.domains import domain_odds
 
 ROWS_AT_ONCE = 1024
-AS_WRITTEN = 2**13  # images, up to which sums are taken as they are written; else in fewer steps
 TEMPERATURE = 0.05  # of soft neighbourhood density (Saito et al. 2021)
 
 

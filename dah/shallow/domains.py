@@ -21,7 +21,8 @@ def held_out_log_odds(
     Stratified five-fold cross-validation, in random order of `seed`, of a logistic regression on
     standardised features that weights the domains alike. Features float ``(n_s, D)`` and
     ``(n_t, D)``; returns float64 ``(n_s + n_t,)``, above 0 where it takes an image for one of the
-    target. Of very many images a fold learns from a part. None for a domain of fewer than five.
+    target. Of a domain of very many images a fold learns from a part of both. None for a domain of
+    fewer than five.
     """
     if min(len(fc7_source), len(fc7_target)) < FOLDS:
         return None
@@ -31,10 +32,11 @@ def held_out_log_odds(
     X = np.concatenate([fc7_source, fc7_target]).astype(np.float64)
     y = np.repeat([0, 1], [len(fc7_source), len(fc7_target)])
     log_odds = np.empty(len(y))
+    largest = max(len(fc7_source), len(fc7_target))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     with threadpool_limits(1, user_api="blas"):  # products of matrix and vector gain nothing
         for train, held_out in folds.split(X, y):
-            few = train[learned(len(train))]
+            few = train[learned(len(train), largest)]
             log_odds[held_out] = model.fit(X[few], y[few]).decision_function(X[held_out])
     return log_odds
 

@@ -33,14 +33,17 @@ def pseudo_labels(
     (``trust``), so that a rounding error does not decide. Features float ``(n_s, D)`` and
     ``(n_t, D)``, labels int64 ``(n_s,)`` in 0 ... C - 1, each present. Returns float32
     ``(n_t, C)``, rows that sum to one. It is deterministic. Of very many source samples those
-    that are ``compared`` are all. Raises ValueError as ``as_features`` and ``as_labels``.
+    that are ``compared`` stand for all. Raises ValueError as ``as_features`` and ``as_labels``.
 
     The rounds and the projection are selective pseudo-labelling's (Wang & Breckon, AAAI 2020), the
     spreading is label propagation (Zhou et al., NIPS 2003) in place of their clusters.
     """
-    ys = as_labels(ys, len(Xs))
-    few = compared(ys)
-    Xs, ys = Xs[few], ys[few]
+    Xs = np.asarray(Xs)
+    if Xs.ndim == 2:  # else it is refused below
+        ys = as_labels(ys, len(Xs))
+        few = compared(ys)
+        if len(few) < len(ys):
+            Xs, ys = Xs[few], ys[few]
     A = principal_directions(Xs, Xt)
     sides = As, At = A[: len(ys)], A[len(ys) :]
     count = ys.max() + 1

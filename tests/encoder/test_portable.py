@@ -11,9 +11,10 @@ from encoders import BITS, CATEGORIES, parts, picture, pipeline
 from numpy.testing import assert_allclose, assert_array_equal
 from torch.nn.functional import interpolate
 
+from dah import samples
 from dah.compute.augment import centre_crop
 from dah.encoder.encoder import assemble
-from dah.encoder.portable import write_onnx
+from dah.encoder.portable import Portable, write_onnx
 from dah.errors import UserError
 from dah.images.decode import decode
 
@@ -92,6 +93,28 @@ def test_probabilities_have_the_encoders_temperature(exported, tmp_path):
     assert_allclose(shares, encoder.probabilities(codes), atol=1e-6)
     properties = session.get_modelmeta().custom_metadata_map
     assert (properties["temperature"], properties["reach"]) == ("2.5", "4")
+
+
+def test_of_very_many_source_images_the_same_ones_are_compared(monkeypatch):
+    """By the graph's network as by the encoder."""
+    given, most = parts(), 4
+    count = len(given.source_labels)
+    assert count > most
+    monkeypatch.setattr(samples, "MANY", most)
+    monkeypatch.setattr(samples, "COMPARED", most)
+    few = samples.compared(given.source_labels)
+    assert len(few) < count
+    rng = np.random.default_rng(0)
+    squares = rng.integers(0, 256, (5, given.size, given.size, 3), np.uint8)
+    images = torch.from_numpy(squares).permute(0, 3, 1, 2).float()
+    with torch.inference_mode():
+        _, code, shares = Portable(given, ELSEWHERE).eval()(images)
+    encoder = assemble(given, ELSEWHERE, "cpu", "torch")
+    assert_allclose(shares.numpy(), encoder.probabilities(code.numpy()), rtol=1e-4, atol=1e-6)
+    source = given.source_codes[few], given.source_labels[few]
+    alone = replace(given, source_codes=source[0], source_labels=source[1])
+    expected = assemble(alone, ELSEWHERE, "cpu", "torch").probabilities(code.numpy())
+    assert_allclose(shares.numpy(), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_the_graph_names_its_categories(exported):
