@@ -21,11 +21,10 @@ def settle(give_back: bool = True) -> None:
 
     A block beyond 32 MiB is else mapped anew, page by page, in every batch: half of the time of a
     convolutional network on a CPU. The few of 256 MiB and more still are: kept, they leave holes
-    that nothing else fits in, a tenth of a training's memory. And threads of OpenMP and OpenBLAS
-    spin while they wait, which on cores that others use too costs many times the work; OpenBLAS's
-    sleep after 2^4 cycles in place of 2^26. What is freed beyond a GiB at the end of the heap goes
-    back to the system, unless `give_back` is false: a step of training frees several and needs them
-    in the next one.
+    that nothing else fits in. And threads of OpenMP and OpenBLAS spin while they wait, which on
+    cores that others use too costs many times the work; OpenBLAS's sleep after 2^4 cycles in place
+    of 2^26. What is freed beyond a GiB at the end of the heap goes back to the system, unless
+    `give_back` is false: a step of training frees several and needs them in the next one.
     Garbage is looked for seldom: while modules load, a tenth of the time goes into looking for it
     among what stays. What the environment says stays: ``OMP_WAIT_POLICY``,
     ``OPENBLAS_THREAD_TIMEOUT``, ``MALLOC_MMAP_THRESHOLD_``, ``MALLOC_TRIM_THRESHOLD_``.
