@@ -54,6 +54,12 @@ def test_a_large_block_is_mapped_once():
 
 MAPPED = """
 import ctypes
+M_MMAP_THRESHOLD = -3
+mallopt = ctypes.CDLL(None).mallopt
+if not mallopt(M_MMAP_THRESHOLD, 2**28):
+    print("refused")
+    raise SystemExit
+mallopt(M_MMAP_THRESHOLD, 2**20)  # what settle has to change
 from dah.process import settle
 settle()
 import torch
@@ -64,9 +70,6 @@ mallinfo2 = ctypes.CDLL(None).mallinfo2
 mallinfo2.restype = Blocks
 before = mallinfo2().hblkhd
 held = []
-if not ctypes.CDLL(None).mallopt(-3, 2**28):
-    print("refused")
-    raise SystemExit
 for size in (2**27, 2**28):
     held.append(torch.empty(size, dtype=torch.uint8))
     print((mallinfo2().hblkhd - before) // size)
