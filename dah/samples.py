@@ -46,6 +46,14 @@ def learned(count: int, largest: int | None = None) -> np.ndarray:
     return _evenly(count, LEARNED, largest)
 
 
+def taken(rows: np.ndarray, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Those rows of each array, or the arrays themselves where that is all of them: no copies.
+
+    `rows` int64, increasing, as of the functions above.
+    """
+    return tuple(array if len(rows) == len(array) else array[rows] for array in arrays)
+
+
 def _evenly(count: int, most: int, largest: int | None = None) -> np.ndarray:
     if (count if largest is None else largest) <= MANY or count <= most:
         return np.arange(count)

@@ -15,7 +15,7 @@ from dah.files.artifacts import Codes, write_codes
 from dah.files.omissions import write_omissions
 from dah.names import UNSUPERVISED
 from dah.params import Params
-from dah.samples import learned
+from dah.samples import learned, taken
 from dah.tasks.inputs import read_fc7
 from dah.tasks.lists import read_lists
 from stages.command import run
@@ -24,7 +24,7 @@ from stages.command import run
 def main(params: Params, given: Namespace) -> None:
     lists, bits = read_lists(given.lists), params.dah.bits
     Xs, Xt = read_fc7(given.features, params.domains_of(given.task), lists)
-    few = Xt[learned(len(Xt))]
+    (few,) = taken(learned(len(Xt)), Xt)
     given.out.mkdir(parents=True, exist_ok=True)
     left_out = {}
     for name in (bar := tqdm(params.unsupervised, f"hash {given.task}", unit="method")):

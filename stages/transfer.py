@@ -17,7 +17,7 @@ from dah.hashing.prediction import category_probabilities
 from dah.hashing.transfer import all_codes
 from dah.names import TRANSFER
 from dah.params import Params
-from dah.samples import compared, learned
+from dah.samples import compared, learned, taken
 from dah.tasks.inputs import read_fc7
 from dah.tasks.lists import read_lists
 from stages.command import run
@@ -28,6 +28,7 @@ def main(params: Params, given: Namespace) -> None:
     ys, categories = lists.source_labels, len(lists.categories)
     Xs, Xt = read_fc7(given.features, params.domains_of(given.task), lists)
     few_s, few_t = compared(ys), learned(len(Xt))
+    of = *taken(few_s, Xs, ys), *taken(few_t, Xt)
     options = {"psca": asdict(params.psca)}
     given.out.mkdir(parents=True, exist_ok=True)
     left_out = {}
@@ -35,7 +36,7 @@ def main(params: Params, given: Namespace) -> None:
         fit, rng = getattr(hashing, TRANSFER[name]), np.random.default_rng(given.seed)
         try:
             with threadpool_limits(1):  # matrices this small lose more to threads than they gain
-                found = fit(Xs[few_s], ys[few_s], Xt[few_t], bits, rng, **options[name])
+                found = fit(*of, bits, rng, **options[name])
                 source = all_codes(found.source, few_s, found.encoder, Xs)
                 target = all_codes(found.target, few_t, found.encoder, Xt)
         except ValueError as error:

@@ -11,7 +11,7 @@ from dah.compute.inference import folded
 from dah.encoder.file import OPTIONAL, EncoderParts
 from dah.files.artifacts import replacing
 from dah.retrieval.codes import unpack
-from dah.samples import compared
+from dah.samples import compared, taken
 
 PLACES = (128, 64, 32, 16, 8, 4, 2, 1)
 SQUARE = """<ir_version: {ir}, opset_import: ["" : {opset}]>
@@ -48,11 +48,12 @@ class Portable(nn.Module):
     def __init__(self, parts: EncoderParts, path: Path) -> None:
         super().__init__()
         self.network = folded(parts.network(path))
-        few = compared(parts.source_labels)
-        labels = torch.from_numpy(parts.source_labels[few])
+        codes, y = parts.source_codes, parts.source_labels
+        codes, y = taken(compared(y), codes, y)
+        labels = torch.from_numpy(y)
         members = nn.functional.one_hot(labels, len(parts.categories)).float()
         self.register_buffer("means", members / members.sum(dim=0).clamp_min(1))
-        signs = torch.from_numpy(unpack(parts.source_codes[few], parts.bits))
+        signs = torch.from_numpy(unpack(codes, parts.bits))
         self.register_buffer("source", parts.sharpness / parts.bits * signs)
         self.register_buffer("places", torch.tensor(PLACES, dtype=torch.int32))
         self.edge = (parts.size - self.network.input_size) // 2

@@ -13,7 +13,7 @@ from dah.linalg import centred, row_space, rows_at_once
 from dah.networks.heads import Network
 from dah.retrieval.codes import pack, unpack
 from dah.retrieval.reach import reach
-from dah.samples import AS_WRITTEN, compared
+from dah.samples import AS_WRITTEN, compared, taken
 from dah.shallow.domains import domain_error
 from dah.tasks.lists import Lists
 
@@ -29,15 +29,13 @@ def probabilities(
     Outputs float ``(n_t, bits)`` and ``(n_s, bits)``, labels int64 ``(n_s,)``; all source images
     of a category count, of very many those that are ``compared``.
     """
-    few = compared(ys)
-    if len(few) < len(ys):
-        us, ys = us[few], ys[few]
+    us, ys = taken(compared(ys), us, ys)
     source, labels, target = torch.from_numpy(us), torch.from_numpy(ys), torch.from_numpy(ut)
     p = target.new_empty(len(ut), categories)  # first: a block's, kept, would split the heap
-    step = rows_at_once(len(few), QUERIES_AT_ONCE)
+    step = rows_at_once(len(ys), QUERIES_AT_ONCE)
     for to, block in zip(p.split(step), target.split(step), strict=True):
         given = block, source, labels, sharpness, categories
-        to[:] = _by_largest(*given) if len(few) > AS_WRITTEN else _as_written(*given)
+        to[:] = _by_largest(*given) if len(ys) > AS_WRITTEN else _as_written(*given)
     return p.numpy()
 
 

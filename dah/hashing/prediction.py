@@ -5,7 +5,7 @@ import numpy as np
 from dah.linalg import rows_at_once
 from dah.retrieval.codes import check_codes
 from dah.retrieval.hamming import hamming_distances
-from dah.samples import compared
+from dah.samples import compared, taken
 
 QUERIES_AT_ONCE = 1024
 
@@ -29,8 +29,7 @@ def category_probabilities(
     """
     check_codes(target, bits)
     check_codes(source, bits)
-    few = compared(ys)
-    source, ys = source[few], ys[few]
+    source, ys = taken(compared(ys), source, ys)
     counts = np.bincount(ys, minlength=categories)
     mean = np.eye(categories)[ys] / np.maximum(counts, 1)
     p = np.empty((len(target), categories))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dah.linalg import as_features
-from dah.samples import of_each
+from dah.samples import of_each, taken
 
 CELLS_AT_ONCE = 2**17  # distances held at a time: 1 MiB stays in the cache of one core
 MOST = 20_000  # source samples that a target is compared with, or that a machine learns from
@@ -24,9 +24,7 @@ def nearest_neighbour(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray) -> np.ndar
     """
     Xs, Xt = as_features(Xs, Xt)
     ys = as_labels(ys, len(Xs))
-    if len(ys) > MOST:
-        few = of_each(ys, MOST)
-        Xs, ys = Xs[few], ys[few]
+    Xs, ys = taken(of_each(ys, MOST), Xs, ys)
     nearest = np.empty(len(Xt), np.int64)
     square = np.einsum("ij,ij->i", Xs, Xs)
     rounding = Xs.shape[1] * np.finfo(float).eps
@@ -66,9 +64,7 @@ def linear_svm(
 
     Xs, Xt = as_features(Xs, Xt)
     ys = as_labels(ys, len(Xs))
-    if len(ys) > MOST:
-        few = of_each(ys, MOST)
-        Xs, ys = Xs[few], ys[few]
+    Xs, ys = taken(of_each(ys, MOST), Xs, ys)
     categories = len(np.unique(ys))
     if categories < 2:
         raise ValueError(

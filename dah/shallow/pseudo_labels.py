@@ -5,7 +5,7 @@ from scipy.linalg import eigh
 from threadpoolctl import threadpool_limits
 
 from dah.linalg import as_features, centred, row_space, unit_rows
-from dah.samples import compared
+from dah.samples import compared, taken
 from dah.shallow.classifiers import as_labels
 from dah.shallow.propagation import balanced, neighbour_graph, propagated
 
@@ -41,9 +41,7 @@ def pseudo_labels(
     Xs = np.asarray(Xs)
     if Xs.ndim == 2:  # else it is refused below
         ys = as_labels(ys, len(Xs))
-        few = compared(ys)
-        if len(few) < len(ys):
-            Xs, ys = Xs[few], ys[few]
+        Xs, ys = taken(compared(ys), Xs, ys)
     A = principal_directions(Xs, Xt)
     sides = As, At = A[: len(ys)], A[len(ys) :]
     count = ys.max() + 1
